@@ -1,0 +1,90 @@
+/*
+ * Errors that name the cause of an IOMMUFD failure
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include <sys/ioctl.h>
+#include <linux/iommufd.h>
+#include "qapi/error.h"
+#include "system/iommufd-diag.h"
+#include "system/iommufd-error.h"
+#include "trace.h"
+
+/* Where the findings about QEMU's own host are read */
+#define HOST_ROOT "/"
+
+static void error_set_finding(Error **errp, const IOMMUFDFinding *finding)
+{
+    ERRP_GUARD();
+
+    trace_iommufd_finding(iommufd_cause_name(finding->cause),
+                          finding->message);
+    error_setg(errp, "%s", finding->message);
+    if (finding->remedy) {
+        error_append_hint(errp, "%s", finding->remedy);
+    }
+}
+
+/* Reading an option changes nothing, and only an iommufd answers to it */
+bool iommufd_fd_is_iommufd(int fd)
+{
+    struct iommu_option option = {
+        .size = sizeof(option),
+        .option_id = IOMMU_OPTION_RLIMIT_MODE,
+        .op = IOMMU_OPTION_OP_GET,
+    };
+
+    return ioctl(fd, IOMMU_OPTION, &option) == 0;
+}
+
+int iommufd_open_node(Error **errp)
+{
+    g_autoptr(IOMMUFDFinding) finding = NULL;
+    int fd = qemu_open_old("/dev/iommu", O_RDWR);
+
+    if (fd < 0) {
+        finding = iommufd_diag_iommu_open(HOST_ROOT, errno);
+        error_set_finding(errp, finding);
+    }
+    return fd;
+}
+
+bool iommufd_check_node(Error **errp)
+{
+    g_autoptr(IOMMUFDFinding) finding = NULL;
+    int fd = iommufd_open_node(errp);
+
+    if (fd < 0) {
+        return false;
+    }
+    if (!iommufd_fd_is_iommufd(fd)) {
+        finding = iommufd_diag_iommu_fd(HOST_ROOT, fd, false, errno);
+        error_set_finding(errp, finding);
+    }
+    close(fd);
+    return !finding;
+}
+
+bool iommufd_check_fd(int fd, Error **errp)
+{
+    g_autoptr(IOMMUFDFinding) finding = NULL;
+
+    if (iommufd_fd_is_iommufd(fd)) {
+        return true;
+    }
+    finding = iommufd_diag_iommu_fd(HOST_ROOT, fd, true, errno);
+    error_set_finding(errp, finding);
+    return false;
+}
+
+void iommufd_error_device_node(Error **errp, const char *sysfsdev, int err)
+{
+    g_autoptr(IOMMUFDFinding) finding =
+        iommufd_diag_device_node(HOST_ROOT, sysfsdev, err);
+
+    error_set_finding(errp, finding);
+}

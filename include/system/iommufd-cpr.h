@@ -1,0 +1,49 @@
+/*
+ * CPR state of iommufd objects
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef SYSTEM_IOMMUFD_CPR_H
+#define SYSTEM_IOMMUFD_CPR_H
+
+/*
+ * CPR keeps descriptors under a name and a number.  Devices use their id and
+ * 0.  Objects have a name space of their own, so an object and a device may
+ * have the same id; the functions below keep their descriptors apart.
+ */
+
+/**
+ * iommufd_cpr_save_fd: remember a descriptor for the next QEMU
+ * @name: id of the iommufd object
+ * @fd: its descriptor, which stays the caller's
+ */
+void iommufd_cpr_save_fd(const char *name, int fd);
+
+/**
+ * iommufd_cpr_delete_fd: forget the descriptor of an object, if there is one
+ * @name: id of the iommufd object
+ */
+void iommufd_cpr_delete_fd(const char *name);
+
+/**
+ * iommufd_cpr_find_fd: find the descriptor that the previous QEMU saved
+ * @name: id of the iommufd object
+ *
+ * Returns: the descriptor, or -1 if there is none.
+ */
+int iommufd_cpr_find_fd(const char *name);
+
+/**
+ * iommufd_cpr_open_fd: take the saved descriptor, else open /dev/iommu and
+ * save it
+ * @name: id of the iommufd object
+ * @errp: set if /dev/iommu cannot be opened
+ *
+ * Returns: a descriptor that the caller closes, or -1.
+ */
+int iommufd_cpr_open_fd(const char *name, Error **errp);
+
+#endif
