@@ -93,3 +93,9 @@ step()
     say "the whole log: $log"
     return "$status"
 }
+
+# ccache_across_clones FOLDER: let builds below FOLDER (build/MINOR) in any clone share what ccache holds.
+ccache_across_clones()
+{
+    export CCACHE_BASEDIR=$1 CCACHE_NOHASHDIR=1
+}
