@@ -44,10 +44,10 @@ duration()
     fi
 }
 
-# ninja writes [done/all] in front of each step; other programs have no such counter.
+# ninja writes [done/all] in front of each step, meson test done/all; other programs have no such counter.
 progress_of()
 {
-    tail -c 2000 "$1" 2>/dev/null | grep -o '^\[[0-9]*/[0-9]*\]' | tail -n 1 || true
+    tail -c 2000 "$1" 2>/dev/null | grep -Eo '^(\[[0-9]+/[0-9]+\]| *[0-9]+/[0-9]+ )' | tail -n 1 || true
 }
 
 # watch_step WHAT LOG: on a terminal one line that is rewritten each second, else a line each minute.

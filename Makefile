@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The short verbs. What they do is in scripts/ and tests/, each of which explains itself with --help.
+
+PREFIX ?= /usr/local
+base = $(if $(BASE),--base=$(BASE))
+
+build:
+	@scripts/build $(base)
+
+help:
+	@echo 'make                     build qemu-system-x86_64 (runs ./configure if that was not done)'
+	@echo 'make setup               install the Debian packages that are needed (root or sudo)'
+	@echo 'make demo                from nothing to a device passed through a real iommufd'
+	@echo 'make check               patches, unit, qtest and functional tests'
+	@echo 'make check-patches       only the patches'
+	@echo 'make check-series        each patch compiles, in order'
+	@echo 'make check-targets       the properties of the devices on all targets'
+	@echo 'make refresh             write the patch files from the prepared trees'
+	@echo 'make lab                 a console in the lab; RUN=script runs that, KERNEL=variant picks a kernel'
+	@echo 'make bench               measure'
+	@echo 'make install             PREFIX=$(PREFIX) DESTDIR='
+	@echo
+	@echo 'BASE=10.2 or BASE=10.0 picks the QEMU to work on; else it is the one configured last.'
+
+setup:
+	@scripts/setup
+
+demo:
+	@scripts/setup
+	@scripts/build $(base)
+	@tests/lab/demo
+
+check:
+	@scripts/check $(base)
+
+check-patches:
+	@scripts/check $(base) patches
+
+check-series:
+	@scripts/check $(base) series
+
+check-targets:
+	@scripts/check $(base) targets
+
+refresh:
+	@scripts/series refresh $(BASE)
+
+lab: build
+	@tests/lab/run $(if $(KERNEL),--kernel $(KERNEL)) $(RUN)
+
+bench: build
+	@tests/bench/run
+
+install:
+	@scripts/install $(base) --prefix=$(PREFIX) $(if $(DESTDIR),--destdir=$(DESTDIR))
+
+.PHONY: build help setup demo check check-patches check-series check-targets refresh lab bench install
