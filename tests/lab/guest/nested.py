@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+A QEMU in the lab, driven through QMP and qtest.
+
+QEMU's own Python packages do this with asyncio, whose import alone takes seconds under TCG, so this is the little
+that the lab needs: with -accel qtest no guest runs, this program takes the guest's place.
+"""
+
+import json
+import os
+import shlex
+import socket
+
+
+class Failed(Exception):
+    """What is printed as the last word of a program that did not succeed."""
+
+
+class Qmp:
+    """The client side of a QMP connection."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.lines = sock.makefile('r', encoding='utf-8')
+        self.events = []
+        self._receive()
+        self.command('qmp_capabilities')
+
+    def _receive(self):
+        try:
+            line = self.lines.readline()
+        except ConnectionResetError:
+            line = ''
+        if not line:
+            raise Failed('QEMU has closed the QMP connection')
+        return json.loads(line)
+
+    def command(self, name, arguments=None, fd=None):
+        """Execute a command, with a descriptor for getfd; its result."""
+        message = {'execute': name}
+        if arguments:
+            message['arguments'] = arguments
+        data = (json.dumps(message) + '\n').encode()
+        if fd is None:
+            self.sock.sendall(data)
+        else:
+            socket.send_fds(self.sock, [data], [fd])
+        while True:
+            reply = self._receive()
+            if 'return' in reply:
+                return reply['return']
+            if 'error' in reply:
+                raise Failed(f"{name}: {reply['error']['desc']}")
+            self.events.append(reply)
+
+    def wait_event(self, name):
+        """Wait for an event that no earlier call has returned; its data."""
+        while True:
+            for event in self.events:
+                if event['event'] == name:
+                    self.events.remove(event)
+                    return event.get('data', {})
+            self.events.append(self._receive())
+
+
+class Nested:
+    """A QEMU without a guest: memory, ports and PCI devices are ours."""
+
+    RAM_SIZE = '64M'
+
+    def __init__(self, arguments, fds=(), confined=False):
+        qmp, qemu_qmp = socket.socketpair()
+        qtest, qemu_qtest = socket.socketpair()
+        control = ['-chardev', f'socket,id=qmp,fd={qemu_qmp.fileno()}',
+                   '-mon', 'chardev=qmp,mode=control',
+                   '-chardev', f'socket,id=qtest,fd={qemu_qtest.fileno()}',
+                   '-qtest', 'chardev:qtest', '-qtest-log', 'none']
+        program = ['qemu-system-x86_64', '-machine', 'q35',
+                   '-accel', 'qtest', '-m', self.RAM_SIZE, '-nodefaults',
+                   '-display', 'none', '-L', '/usr/share/qemu'] + arguments
+        print('+', shlex.join(program), flush=True)
+        program += control
+        if confined:
+            program.insert(0, 'confine')
+        self.pid = os.fork()
+        if self.pid == 0:
+            for fd in (qemu_qmp.fileno(), qemu_qtest.fileno(), *fds):
+                os.set_inheritable(fd, True)
+            os.execvp(program[0], program)
+        qemu_qmp.close()
+        qemu_qtest.close()
+        try:
+            self.qmp = Qmp(qmp)
+        except Failed:
+            status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+            how = f'signal {-status}' if status < 0 else f'status {status}'
+            raise Failed(f'QEMU ended with {how}') from None
+        self.qtest_socket = qtest
+        self.qtest_lines = qtest.makefile('r', encoding='utf-8')
+
+    def quit(self):
+        """End QEMU as a user would, and look at how it ended."""
+        self.qmp.command('quit')
+        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        if status:
+            raise Failed(f'QEMU ended with status {status}')
+
+    def qtest(self, *words):
+        """Execute a qtest command; its result."""
+        self.qtest_socket.sendall((' '.join(map(str, words)) + '\n').encode())
+        reply = self.qtest_lines.readline().split()
+        if not reply or reply[0] != 'OK':
+            raise Failed(f'qtest {words[0]}: {reply or "connection closed"}')
+        return reply[-1]
+
+    def read(self, address, size):
+        """Read guest memory."""
+        return bytes.fromhex(self.qtest('read', address, size)[2:])
+
+    def write(self, address, data):
+        """Write guest memory."""
+        self.qtest('write', address, len(data), '0x' + data.hex())
+
+    def readl(self, address):
+        """Read a 32-bit register in memory space."""
+        return int(self.qtest('readl', address), 16)
+
+    def writel(self, address, value):
+        """Write a 32-bit register in memory space."""
+        self.qtest('writel', address, value)
+
+    def config_read(self, bus, slot, offset):
+        """Read 32 bits of a PCI device's configuration space."""
+        self.qtest('outl', 0xcf8, 1 << 31 | bus << 16 | slot << 11 | offset)
+        return int(self.qtest('inl', 0xcfc), 16)
+
+    def config_write(self, bus, slot, offset, value):
+        """Write 32 bits of a PCI device's configuration space."""
+        self.qtest('outl', 0xcf8, 1 << 31 | bus << 16 | slot << 11 | offset)
+        self.qtest('outl', 0xcfc, value)
+
+
+class Edu:
+    """The edu device assigned to a nested QEMU, with its DMA engine."""
+
+    ID = 0x11e81234
+    BUFFER = 0x40000
+    SIZE = 4096
+    TO_DEVICE = 1
+    FROM_DEVICE = 3
+
+    def __init__(self, nested, bus, slot, bar=0xe0000000):
+        self.nested = nested
+        self.bar = bar
+        found = nested.config_read(bus, slot, 0)
+        if found != self.ID:
+            raise Failed(f'PCI device {bus}:{slot} is {found:08x}, not edu')
+        nested.config_write(bus, slot, 0x10, bar)
+        # Memory space and bus mastering
+        nested.config_write(bus, slot, 0x04, 0x6)
+
+    def _dma(self, source, destination, direction):
+        for offset, value in ((0x80, source), (0x88, destination),
+                              (0x90, self.SIZE), (0x98, direction)):
+            self.nested.writel(self.bar + offset, value)
+        while self.nested.readl(self.bar + 0x98) & 1:
+            pass
+
+    def out_and_back(self, name, address):
+        """
+        Let the device fetch a pattern from guest memory and store it
+        elsewhere, and compare, word by word.
+        """
+        words = [(i * 0x01000193 + address) & 0xffffffff
+                 for i in range(self.SIZE // 4)]
+        pattern = b''.join(word.to_bytes(4, 'little') for word in words)
+        target = address + 2 * self.SIZE
+        self.nested.write(address, pattern)
+        self.nested.write(target, b'\xa5' * self.SIZE)
+        self._dma(address, self.BUFFER, self.TO_DEVICE)
+        self._dma(self.BUFFER, target, self.FROM_DEVICE)
+        result = self.nested.read(target, self.SIZE)
+        wrong = sum(pattern[i:i + 4] != result[i:i + 4]
+                    for i in range(0, self.SIZE, 4))
+        if wrong:
+            raise Failed(f'DMA through {name}: '
+                         f'{wrong} of {len(words)} words wrong')
+        print(f'DMA through {name}: {self.SIZE} bytes out and back, identical',
+              flush=True)
+
+
+def vfio_node(path):
+    """The node of the VFIO device that has this directory in sysfs."""
+    try:
+        return '/dev/vfio/devices/' + os.listdir(path + '/vfio-dev')[0]
+    except OSError as error:
+        raise Failed(f'{path} is not bound to a VFIO driver') from error
+
+
+def pci_path(device):
+    """The directory of a PCI device in sysfs."""
+    return '/sys/bus/pci/devices/' + device
+
+
+def main(program):
+    """Run a program of the lab, and turn failures into an exit status."""
+    try:
+        program()
+    except Failed as error:
+        raise SystemExit(f'error: {error}') from None
