@@ -88,9 +88,9 @@ step()
         say "$what: done in $(duration $((SECONDS - start)))"
         return 0
     fi
-    say "error: $what: failed with status $status after $(duration $((SECONDS - start)))"
+    say "$what: FAILED after $(duration $((SECONDS - start))); the end of $log:"
     tail -n 15 "$log" | sed 's/^/    /' >&2
-    say "the whole log: $log"
+    ! grep -q 'No space left on device' "$log" || say "$what: there is no space left on the disk"
     return "$status"
 }
 
