@@ -258,7 +258,7 @@ static void test_libvirt_command_line(void)
 /* A device without an id is refused like others, and the guest runs on */
 static void test_device_fd_without_id(void)
 {
-    QTestState *qts = qtest_init("-M q35 -nodefaults");
+    QTestState *qts = qtest_init("-M pc -nodefaults");
     int fd = open("/dev/null", O_RDWR);
 
     for (int i = 0; i < 2; i++) {
