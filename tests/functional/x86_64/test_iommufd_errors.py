@@ -153,8 +153,8 @@ class IommufdErrors(IommufdLabTest):
         """The bind fails, and nothing is said about KVM."""
         self.boot_lab()
         self.succeed_in_lab(f'bind {EDU}')
-        output = self.fail_in_lab(f'{QEMU} {self.device(EDU)} '
-                                  f'-device vfio-pci,host={EDU},iommufd=iommufd0')
+        twice = f'-device vfio-pci,host={EDU},iommufd=iommufd0'
+        output = self.fail_in_lab(f'{QEMU} {self.device(EDU)} {twice}')
         self.assertIn(f'vfio {EDU}: error bind device', output)
         self.assertNotIn('KVM', output)
 
