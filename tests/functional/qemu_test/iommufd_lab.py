@@ -25,6 +25,9 @@ class IommufdLabTest(QemuSystemTest):
     BOOT_LIMIT = 60
     COMMAND_LIMIT = 60
 
+    # what has come from the console and is not looked at yet
+    _received = ''
+
     def boot_lab(self, kernel='full', append=''):
         """Boot the lab with a variant of its kernel."""
         self.set_machine('q35')
@@ -39,7 +42,6 @@ class IommufdLabTest(QemuSystemTest):
         self.vm.add_args('-kernel', bzimage, '-initrd', str(initramfs),
                          '-append', append)
         self.vm.launch()
-        self._received = ''
         self._wait('# ', self.BOOT_LIMIT, 'boot')
         # From here on the console carries what commands say, and no more.
         self._send("stty -echo; PS1=''; echo ready $?")

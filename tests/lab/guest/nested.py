@@ -202,6 +202,11 @@ def pci_path(device):
     return '/sys/bus/pci/devices/' + device
 
 
+def json_option(fields):
+    """An -object or -device in JSON, as libvirt writes it."""
+    return json.dumps(fields, separators=(',', ':'))
+
+
 def main(program):
     """Run a program of the lab, and turn failures into an exit status."""
     try:
