@@ -22,7 +22,7 @@ static void error_set_finding(Error **errp, const IOMMUFDFinding *finding)
     ERRP_GUARD();
 
     trace_iommufd_finding(iommufd_cause_name(finding->cause),
-                          finding->message);
+                          finding->message, finding->evidence ?: "");
     error_setg(errp, "%s", finding->message);
     if (finding->remedy) {
         error_append_hint(errp, "%s", finding->remedy);

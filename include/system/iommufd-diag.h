@@ -18,27 +18,9 @@
 
 /* Stable: tools tell causes apart by the names of iommufd_cause_name() */
 typedef enum IOMMUFDCause {
-    IOMMUFD_CAUSE_UNKNOWN,
-    IOMMUFD_CAUSE_KERNEL_WITHOUT_IOMMUFD,
-    IOMMUFD_CAUSE_MODULE_NOT_LOADED,
-    IOMMUFD_CAUSE_NODE_MISSING,
-    IOMMUFD_CAUSE_NODE_STALE,
-    IOMMUFD_CAUSE_NODE_WRONG_TYPE,
-    IOMMUFD_CAUSE_NODE_PERMISSION,
-    IOMMUFD_CAUSE_NODE_DENIED,
-    IOMMUFD_CAUSE_NODE_UNREADY,
-    IOMMUFD_CAUSE_FD_CLOSED,
-    IOMMUFD_CAUSE_FD_WRONG_KIND,
-    IOMMUFD_CAUSE_FD_LIMIT,
-    IOMMUFD_CAUSE_DEVICE_MISSING,
-    IOMMUFD_CAUSE_DEVICE_NOT_BOUND,
-    IOMMUFD_CAUSE_DRIVER_NOT_VFIO,
-    IOMMUFD_CAUSE_DRIVER_WITHOUT_VFIO_DEV,
-    IOMMUFD_CAUSE_VFIO_DEV_EMPTY,
-    IOMMUFD_CAUSE_KERNEL_WITHOUT_CDEV,
-    IOMMUFD_CAUSE_NOIOMMU,
-    IOMMUFD_CAUSE_SYSFS_UNREADABLE,
-    IOMMUFD_CAUSE_SYSFS_MALFORMED,
+#define IOMMUFD_CAUSE(symbol, name) IOMMUFD_CAUSE_##symbol,
+#include "system/iommufd-causes.h.inc"
+#undef IOMMUFD_CAUSE
     IOMMUFD_CAUSE__MAX,
 } IOMMUFDCause;
 
@@ -48,11 +30,13 @@ typedef enum IOMMUFDCause {
  * @message: one line that states the cause as a fact, with path and errno
  *     text, without a full stop
  * @remedy: what to do about it, lines that end in a newline, or NULL
+ * @evidence: what else was seen, one line, or NULL
  */
 typedef struct IOMMUFDFinding {
     IOMMUFDCause cause;
     char *message;
     char *remedy;
+    char *evidence;
 } IOMMUFDFinding;
 
 /**
@@ -106,5 +90,128 @@ IOMMUFDFinding *iommufd_diag_iommu_fd(const char *root, int fd, bool passed,
  */
 IOMMUFDFinding *iommufd_diag_device_node(const char *root,
                                          const char *sysfsdev, int err);
+
+/**
+ * struct IOMMUFDPeer - another device of the same VM
+ * @name: how the user knows it
+ * @sysfsdev: its directory in sysfs, or NULL if not known
+ * @iommufd: id of its iommufd object, NULL for the legacy VFIO container
+ */
+typedef struct IOMMUFDPeer {
+    const char *name;
+    const char *sysfsdev;
+    const char *iommufd;
+} IOMMUFDPeer;
+
+/**
+ * struct IOMMUFDDevice - a device at the time when binding or attaching it
+ * failed
+ * @sysfsdev: its directory in sysfs; NULL to learn it from @fd
+ * @fd: descriptor of its VFIO device node
+ * @iommufd: descriptor of the iommufd
+ * @id: id of the iommufd object
+ * @already_bound: @fd answers like a device that is bound, though this
+ *     bind failed
+ * @kvm: the VM uses KVM
+ * @peers: the other assigned devices of the VM
+ * @n_peers: their number
+ */
+typedef struct IOMMUFDDevice {
+    const char *sysfsdev;
+    int fd;
+    int iommufd;
+    const char *id;
+    bool already_bound;
+    bool kvm;
+    const IOMMUFDPeer *peers;
+    size_t n_peers;
+} IOMMUFDDevice;
+
+/**
+ * iommufd_diag_bind: why a device could not be bound to an iommufd
+ * @root: directory below which the host is read
+ * @device: the device
+ * @err: errno of VFIO_DEVICE_BIND_IOMMUFD
+ *
+ * Returns: a finding that the caller frees, never NULL.
+ */
+IOMMUFDFinding *iommufd_diag_bind(const char *root,
+                                  const IOMMUFDDevice *device, int err);
+
+/* The steps from a bound device to one that has page tables */
+typedef enum IOMMUFDStep {
+    IOMMUFD_STEP_IOAS_ALLOC,
+    IOMMUFD_STEP_HW_INFO,
+    IOMMUFD_STEP_HWPT_ALLOC,
+    IOMMUFD_STEP_ATTACH,
+} IOMMUFDStep;
+
+/**
+ * iommufd_diag_attach: why a bound device got no page tables
+ * @root: directory below which the host is read
+ * @step: the step that failed
+ * @device: the device; its peers are those with another address space
+ * @err: errno of the step
+ *
+ * Returns: a finding that the caller frees, never NULL.
+ */
+IOMMUFDFinding *iommufd_diag_attach(const char *root, IOMMUFDStep step,
+                                    const IOMMUFDDevice *device, int err);
+
+/* Whose locked memory the pinned memory counts as */
+typedef enum IOMMUFDAccountingMode {
+    IOMMUFD_ACCOUNTING_MODE_UNKNOWN,
+    IOMMUFD_ACCOUNTING_MODE_USER,
+    IOMMUFD_ACCOUNTING_MODE_PROCESS,
+} IOMMUFDAccountingMode;
+
+/* A range of addresses, both ends included */
+typedef struct IOMMUFDRange {
+    uint64_t start;
+    uint64_t last;
+} IOMMUFDRange;
+
+/**
+ * struct IOMMUFDMap - guest memory that could not be mapped for DMA
+ * @region: name of the guest's memory region
+ * @iova: first I/O virtual address
+ * @size: bytes
+ * @vaddr: address of the memory in this process
+ * @readonly: the mapping was to be read-only
+ * @device_memory: the memory is a BAR of another assigned device
+ * @total: bytes of all memory that the VM has to map
+ * @mode: memory accounting mode of the iommufd
+ * @ranges: usable I/O virtual addresses, ascending
+ * @n_ranges: their number, 0 if not known
+ * @page_size: smallest page of the IOMMU in bytes, 0 if not known
+ * @peers: the devices that use the mappings
+ * @n_peers: their number
+ */
+typedef struct IOMMUFDMap {
+    const char *region;
+    uint64_t iova;
+    uint64_t size;
+    const void *vaddr;
+    bool readonly;
+    bool device_memory;
+    uint64_t total;
+    IOMMUFDAccountingMode mode;
+    const IOMMUFDRange *ranges;
+    size_t n_ranges;
+    uint64_t page_size;
+    const IOMMUFDPeer *peers;
+    size_t n_peers;
+} IOMMUFDMap;
+
+/**
+ * iommufd_diag_map: why guest memory could not be mapped for DMA
+ * @root: directory below which the host is read
+ * @map: the mapping
+ * @err: errno of the map ioctl
+ *
+ * Returns: a finding that the caller frees, never NULL.
+ */
+IOMMUFDFinding *iommufd_diag_map(const char *root, const IOMMUFDMap *map,
+                                 int err);
 
 #endif

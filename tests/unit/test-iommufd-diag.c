@@ -7,17 +7,29 @@
  */
 
 #include "qemu/osdep.h"
+#include <sys/eventfd.h>
+#include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include <zlib.h>
 #include "system/iommufd-diag.h"
 
 #define RELEASE  "6.12.95"
-#define PCI_DEV  "/sys/bus/pci/devices/0000:00:05.0"
+#define BDF      "0000:00:05.0"
+#define BUS      "/sys/bus/pci/devices"
+#define PCI_DEV  BUS "/" BDF
+/* Where the link PCI_DEV leads on a host whose sysfs is complete */
+#define REAL_DEV "/sys/devices/pci0000:00/" BDF
+#define DRIVERS  "../../../bus/pci/drivers/"
+#define MDEV     "/sys/bus/mdev/devices/11111111-2222-3333-4444-555555555555"
 #define NOBODY   65534
+
+/* Tests have met the cause */
+static bool met[IOMMUFD_CAUSE__MAX];
 
 /*
  * A host is a directory.  Device nodes in it are links to nodes that every
- * machine has, so that the tests need no rights: /dev/null is 1:3.
+ * machine has, so that the tests need no rights: /dev/null is 1:3 and
+ * /dev/zero is 1:5.
  */
 static char *host_new(void)
 {
@@ -32,8 +44,8 @@ static void host_free(char *root)
 {
     const char *argv[] = { "rm", "-rf", root, NULL };
 
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL,
-                 NULL, NULL, NULL, NULL);
+    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL,
+                 NULL, NULL, NULL);
     g_free(root);
 }
 
@@ -50,7 +62,7 @@ static void host_dir(const char *root, const char *path)
 {
     g_autofree char *full = host_path(root, path);
 
-    g_assert_cmpint(mkdir(full, 0755), ==, 0);
+    g_assert_cmpint(g_mkdir_with_parents(full, 0755), ==, 0);
 }
 
 static void host_file(const char *root, const char *path, const char *text)
@@ -64,6 +76,7 @@ static void host_link(const char *root, const char *path, const char *target)
 {
     g_autofree char *full = host_path(root, path);
 
+    unlink(full);
     g_assert_cmpint(symlink(target, full), ==, 0);
 }
 
@@ -75,11 +88,45 @@ static void host_kernel(const char *root, const char *config)
     }
 }
 
+static void host_driver(const char *root, const char *device,
+                        const char *driver)
+{
+    g_autofree char *link = g_build_filename(device, "driver", NULL);
+    g_autofree char *target = g_strconcat(DRIVERS, driver, NULL);
+
+    host_link(root, link, target);
+}
+
 /* A device bound to vfio-pci, with the kernel's number of its node */
 static void host_vfio_device(const char *root, const char *devt)
 {
-    host_link(root, PCI_DEV "/driver", "../../../../bus/pci/drivers/vfio-pci");
+    host_driver(root, PCI_DEV, "vfio-pci");
     host_file(root, PCI_DEV "/vfio-dev/vfio7/dev", devt);
+}
+
+/* A device of the PCI bus whose directory is elsewhere, as in a real sysfs */
+static void host_pci(const char *root, const char *bdf, const char *group)
+{
+    g_autofree char *link = g_build_filename(BUS, bdf, NULL);
+    g_autofree char *target =
+        g_strdup_printf("../../../devices/pci0000:00/%s", bdf);
+    g_autofree char *real = g_build_filename("/sys/devices/pci0000:00", bdf,
+                                             NULL);
+    g_autofree char *real_group = g_build_filename(real, "iommu_group", NULL);
+    g_autofree char *group_target =
+        g_strdup_printf("../../../kernel/iommu_groups/%s", group);
+    g_autofree char *group_dir =
+        g_strdup_printf("/sys/kernel/iommu_groups/%s", group);
+    g_autofree char *member =
+        g_strdup_printf("%s/devices/%s", group_dir, bdf);
+    g_autofree char *member_target =
+        g_strdup_printf("../../../../devices/pci0000:00/%s", bdf);
+
+    host_dir(root, real);
+    host_link(root, link, target);
+    host_dir(root, group_dir);
+    host_link(root, real_group, group_target);
+    host_link(root, member, member_target);
 }
 
 static void check(IOMMUFDFinding *finding, IOMMUFDCause cause,
@@ -90,11 +137,13 @@ static void check(IOMMUFDFinding *finding, IOMMUFDCause cause,
     g_assert_cmpstr(f->message, ==, message);
     g_assert_cmpstr(iommufd_cause_name(f->cause), ==,
                     iommufd_cause_name(cause));
+    g_assert_null(strchr(f->message, '\n'));
     if (remedy) {
         g_assert_nonnull(f->remedy);
         g_assert_nonnull(strstr(f->remedy, remedy));
         g_assert_true(g_str_has_suffix(f->remedy, "\n"));
     }
+    met[cause] = true;
 }
 
 static void test_names(void)
@@ -164,7 +213,8 @@ static void test_iommu_no_evidence(void)
     char *root = host_new();
 
     /* Without a configuration to read, nothing is stated as a fact */
-    check(iommufd_diag_iommu_open(root, ENOENT), IOMMUFD_CAUSE_UNKNOWN,
+    check(iommufd_diag_iommu_open(root, ENOENT),
+          IOMMUFD_CAUSE_KERNEL_WITHOUT_IOMMUFD,
           "/dev/iommu does not exist, the kernel probably lacks "
           "CONFIG_IOMMUFD: No such file or directory", "modprobe iommufd");
     host_kernel(root, "CONFIG_IOMMUFD=y\n");
@@ -214,7 +264,7 @@ static void test_iommu_refused(void)
     char *root = host_new();
 
     host_link(root, "dev/iommu", "/dev/null");
-    check(iommufd_diag_iommu_open(root, EPERM), IOMMUFD_CAUSE_NODE_DENIED,
+    check(iommufd_diag_iommu_open(root, EPERM), IOMMUFD_CAUSE_NODE_CGROUP,
           "/dev/iommu is probably refused by the device cgroup (character "
           "device 1:3): Operation not permitted", "DeviceAllow");
     check(iommufd_diag_iommu_open(root, EMFILE), IOMMUFD_CAUSE_FD_LIMIT,
@@ -247,6 +297,26 @@ static void test_iommu_mode(void)
           "65534 (group 65534) read and write it: Permission denied", "udev");
     g_assert_cmpint(seteuid(0), ==, 0);
     g_assert_cmpint(setegid(0), ==, 0);
+    host_free(root);
+}
+
+static void test_iommu_nodev(void)
+{
+    char *root = host_new();
+    g_autofree char *node = host_path(root, "dev/iommu");
+    g_autofree char *dev = g_path_get_dirname(node);
+
+    if (mount("tmpfs", dev, "tmpfs", MS_NODEV, NULL)) {
+        g_test_skip("mounting a file system needs root (CAP_SYS_ADMIN)");
+        host_free(root);
+        return;
+    }
+    if (!mknod(node, S_IFCHR | 0666, makedev(1, 3))) {
+        check(iommufd_diag_iommu_open(root, EACCES), IOMMUFD_CAUSE_NODE_NODEV,
+              "/dev/iommu is on a file system that is mounted nodev: "
+              "Permission denied", "nodev");
+    }
+    g_assert_cmpint(umount(dev), ==, 0);
     host_free(root);
 }
 
@@ -293,13 +363,84 @@ static void test_fd_without_proc(void)
  * From a device to its node
  */
 
+#define NO_VFIO_DEV PCI_DEV "/vfio-dev: No such file or directory"
+
 static void test_device_missing(void)
 {
     char *root = host_new();
 
     check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_SYSFS_MISSING,
+          "sysfs is not visible here: " PCI_DEV ": No such file or directory",
+          "/sys");
+    host_dir(root, BUS);
+    check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_SYSFS_MISSING,
+          "no PCI device at all is visible here, neither is " BDF ": " PCI_DEV
+          ": No such file or directory", "/sys");
+    host_dir(root, BUS "/0000:00:01.0");
+    check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
           IOMMUFD_CAUSE_DEVICE_MISSING,
-          "no such host device: " PCI_DEV ": No such file or directory", NULL);
+          "host has no PCI device " BDF ": " PCI_DEV ": No such file or "
+          "directory", "lspci -D lists the devices");
+    host_dir(root, BUS "/0001:00:05.0");
+    check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_DEVICE_MISSING,
+          "host has no PCI device " BDF ": " PCI_DEV ": No such file or "
+          "directory", "nearest address with a device is 0001:00:05.0");
+    check(iommufd_diag_device_node(root, "/sys/x", ENOENT),
+          IOMMUFD_CAUSE_DEVICE_MISSING,
+          "no such host device: /sys/x: No such file or directory", NULL);
+    check(iommufd_diag_device_node(root, MDEV, ENOENT),
+          IOMMUFD_CAUSE_MDEV_MISSING,
+          "host has no mediated device 11111111-2222-3333-4444-555555555555, "
+          "the mdev module is not loaded: " MDEV ": No such file or directory",
+          "mdevctl start -u 11111111-2222-3333-4444-555555555555");
+    host_dir(root, "sys/bus/mdev");
+    check(iommufd_diag_device_node(root, MDEV, ENOENT),
+          IOMMUFD_CAUSE_MDEV_MISSING,
+          "host has no mediated device 11111111-2222-3333-4444-555555555555: "
+          MDEV ": No such file or directory", "mdevctl");
+    host_free(root);
+}
+
+static void test_device_not_a_device(void)
+{
+    char *root = host_new();
+
+    host_dir(root, "tmp/x");
+    check(iommufd_diag_device_node(root, "/tmp/x", ENOENT),
+          IOMMUFD_CAUSE_NOT_A_DEVICE,
+          "/tmp/x is not the directory of a device in sysfs, it has no "
+          "subsystem: No such file or directory", BUS);
+    host_free(root);
+}
+
+static void check_no_iommu(const char *root, const char *reason,
+                           const char *remedy)
+{
+    g_autofree char *message =
+        g_strdup_printf("device has no IOMMU, %s: " PCI_DEV "/iommu_group: "
+                        "No such file or directory", reason);
+
+    check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_NO_IOMMU, message, remedy);
+}
+
+static void test_device_no_iommu(void)
+{
+    char *root = host_new();
+
+    host_dir(root, PCI_DEV);
+    check_no_iommu(root, "the firmware describes no IOMMU", "VT-d");
+    host_file(root, "sys/firmware/acpi/tables/DMAR", "");
+    check_no_iommu(root, "the firmware describes an IOMMU (DMAR), but the "
+                   "kernel has not switched it on", "intel_iommu=on");
+    host_file(root, "proc/cmdline", "quiet intel_iommu=off ro\n");
+    check_no_iommu(root, "the kernel command line says intel_iommu=off",
+                   "without it");
+    host_dir(root, "sys/class/iommu/dmar0");
+    check_no_iommu(root, "the host's IOMMU does not cover it", NULL);
     host_free(root);
 }
 
@@ -307,18 +448,114 @@ static void test_device_not_bound(void)
 {
     char *root = host_new();
 
-    host_file(root, PCI_DEV "/vendor", "0x1234\n");
+    host_pci(root, BDF, "12");
     check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
           IOMMUFD_CAUSE_DEVICE_NOT_BOUND,
           "device is not bound to a VFIO driver, nor to any other: "
-          PCI_DEV "/vfio-dev: No such file or directory",
-          "driverctl set-override 0000:00:05.0 vfio-pci");
-    host_link(root, PCI_DEV "/driver", "../../../../bus/pci/drivers/nvme");
+          NO_VFIO_DEV, "driverctl set-override " BDF " vfio-pci");
+    host_file(root, REAL_DEV "/driver_override", "(null)\n");
+    check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_DEVICE_NOT_BOUND,
+          "device is not bound to a VFIO driver, nor to any other: "
+          NO_VFIO_DEV, NULL);
+    host_file(root, REAL_DEV "/driver_override", "nvme\n");
+    check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_DEVICE_NOT_BOUND,
+          "device is not bound to a VFIO driver, it is meant for 'nvme' "
+          "(driver_override): " NO_VFIO_DEV, NULL);
+    host_dir(root, MDEV);
+    check(iommufd_diag_device_node(root, MDEV, ENOENT),
+          IOMMUFD_CAUSE_DEVICE_NOT_BOUND,
+          "device is not bound to a VFIO driver, nor to any other: "
+          MDEV "/vfio-dev: No such file or directory", NULL);
+    host_free(root);
+}
+
+static void test_device_bind_refused(void)
+{
+    char *root = host_new();
+
+    host_pci(root, BDF, "12");
+    host_file(root, REAL_DEV "/driver_override", "vfio-pci\n");
+    check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_MODULE_NOT_LOADED,
+          "device is meant for vfio-pci (driver_override), but that driver is "
+          "not loaded: " NO_VFIO_DEV, "modprobe vfio-pci");
+    host_dir(root, "sys/bus/pci/drivers/vfio-pci");
+    check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_BIND_REFUSED,
+          "device is meant for vfio-pci (driver_override), but is not bound to "
+          "it: " NO_VFIO_DEV, "drivers/vfio-pci/bind");
+    host_file(root, REAL_DEV "/boot_vga", "1\n");
+    check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_BIND_REFUSED,
+          "vfio-pci does not take the device, it probably still carries the "
+          "host's boot console: " NO_VFIO_DEV, "framebuffer");
+    host_file(root, REAL_DEV "/vendor", "0x8086\n");
+    host_file(root, REAL_DEV "/device", "0x37c8\n");
+    check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_BIND_REFUSED,
+          "vfio-pci does not take the device, it is on the denylist of "
+          "vfio-pci: " NO_VFIO_DEV, "disable_denylist");
+    host_file(root, REAL_DEV "/sriov_numvfs", "4\n");
+    check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_BIND_REFUSED,
+          "vfio-pci does not take the device, 4 virtual functions are enabled "
+          "on it: " NO_VFIO_DEV, "sriov_numvfs");
+    host_file(root, REAL_DEV "/class", "0x060400\n");
+    check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_BIND_REFUSED,
+          "vfio-pci does not take the device, it is a PCI bridge: "
+          NO_VFIO_DEV, "behind the bridge");
+    host_free(root);
+}
+
+static void check_host_driver(const char *root, const char *use)
+{
+    g_autofree char *message =
+        g_strdup_printf("device is bound to host driver 'nvme', not to a VFIO "
+                        "driver%s: " NO_VFIO_DEV, use);
+
+    check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_DRIVER_NOT_VFIO, message,
+          "driverctl set-override " BDF " vfio-pci");
+}
+
+static void test_device_host_driver(void)
+{
+    char *root = host_new();
+
+    host_pci(root, BDF, "12");
+    host_driver(root, REAL_DEV, "nvme");
+    check_host_driver(root, "");
+    host_file(root, REAL_DEV "/boot_vga", "1\n");
+    check_host_driver(root, ", and is the display that the host booted with");
+    host_file(root, REAL_DEV "/net/eth0/operstate", "up\n");
+    host_link(root, "sys/class/net/eth0",
+              "../../devices/pci0000:00/" BDF "/net/eth0");
+    check_host_driver(root, ", and is the host's network interface eth0, "
+                      "which is up");
+    host_dir(root, REAL_DEV "/nvme/nvme0/nvme0n1");
+    host_link(root, "sys/class/block/nvme0n1",
+              "../../devices/pci0000:00/" BDF "/nvme/nvme0/nvme0n1");
+    check_host_driver(root, ", and is the host's disk nvme0n1");
+    host_file(root, "proc/self/mounts", "proc /proc proc rw 0 0\n"
+              "/dev/nvme0n1 / ext4 rw 0 0\n");
+    check_host_driver(root, ", and holds the host's file system / (nvme0n1)");
+    host_driver(root, REAL_DEV, "pci-stub");
+    check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_DRIVER_IS_STUB,
+          "device is bound to 'pci-stub', which only parks it and is not a "
+          "VFIO driver: " NO_VFIO_DEV, "driverctl");
+    host_free(root);
+
+    /* Without an IOMMU the cure has one more step */
+    root = host_new();
+    host_driver(root, PCI_DEV, "nvme");
     check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
           IOMMUFD_CAUSE_DRIVER_NOT_VFIO,
           "device is bound to host driver 'nvme', not to a VFIO driver: "
-          PCI_DEV "/vfio-dev: No such file or directory",
-          "driverctl set-override 0000:00:05.0 vfio-pci");
+          NO_VFIO_DEV, "no IOMMU group either");
     host_free(root);
 }
 
@@ -326,21 +563,27 @@ static void test_device_no_vfio_dev(void)
 {
     char *root = host_new();
 
-    host_link(root, PCI_DEV "/driver", "../../../../bus/pci/drivers/vfio-pci");
+    host_driver(root, PCI_DEV, "vfio-pci");
+    host_kernel(root, NULL);
     check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
-          IOMMUFD_CAUSE_KERNEL_WITHOUT_CDEV,
-          "this kernel's VFIO has no device nodes: " PCI_DEV "/vfio-dev: "
-          "No such file or directory", "6.6");
+          IOMMUFD_CAUSE_KERNEL_TOO_OLD,
+          "Linux " RELEASE " has no VFIO device nodes, nor VFIO devices in "
+          "sysfs: " NO_VFIO_DEV, "6.6");
     host_dir(root, "sys/class/vfio-dev");
     check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
           IOMMUFD_CAUSE_DRIVER_WITHOUT_VFIO_DEV,
           "driver 'vfio-pci' has no VFIO device for it, it is probably being "
-          "unbound: " PCI_DEV "/vfio-dev: No such file or directory", NULL);
+          "unbound: " NO_VFIO_DEV, NULL);
+    host_file(root, PCI_DEV "/enable", "1\n");
+    check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_DRIVER_WITHOUT_VFIO_DEV,
+          "device is being unbound from 'vfio-pci', which waits for its "
+          "current user: " NO_VFIO_DEV, NULL);
     host_dir(root, PCI_DEV "/vfio-dev");
     check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
           IOMMUFD_CAUSE_VFIO_DEV_EMPTY,
-          "the device's driver has registered no VFIO device: "
-          PCI_DEV "/vfio-dev: No such file or directory", NULL);
+          "driver 'vfio-pci' has registered no VFIO device: " NO_VFIO_DEV,
+          NULL);
     host_free(root);
 }
 
@@ -366,6 +609,11 @@ static void test_device_no_cdev(void)
           "Linux " RELEASE " is built without CONFIG_IOMMUFD, which VFIO "
           "device nodes need: " PCI_DEV "/vfio-dev/vfio7/dev: No such file "
           "or directory", "CONFIG_IOMMUFD");
+    host_file(root, "proc/sys/kernel/osrelease", "6.1.0-9\n");
+    check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_KERNEL_TOO_OLD,
+          "Linux 6.1.0-9 has no VFIO device nodes: " PCI_DEV
+          "/vfio-dev/vfio7/dev: No such file or directory", "6.6");
     host_file(root, PCI_DEV "/iommu_group/name", "vfio-noiommu\n");
     check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
           IOMMUFD_CAUSE_NOIOMMU,
@@ -438,8 +686,589 @@ static void test_device_node(void)
     host_free(root);
 }
 
+/*
+ * Binding
+ */
+
+/* A host with a device that is /dev/null, and an iommufd that is /dev/zero */
+typedef struct BindHost {
+    char *root;
+    IOMMUFDDevice device;
+} BindHost;
+
+static void bind_host_new(BindHost *host)
+{
+    host->root = host_new();
+    host->device = (IOMMUFDDevice) {
+        .sysfsdev = PCI_DEV,
+        .fd = open("/dev/null", O_RDWR),
+        .iommufd = open("/dev/zero", O_RDWR),
+        .id = "iommufd0",
+        .kvm = true,
+    };
+    host_pci(host->root, BDF, "12");
+    host_driver(host->root, REAL_DEV, "vfio-pci");
+    host_file(host->root, REAL_DEV "/vfio-dev/vfio7/dev", "1:3\n");
+    host_link(host->root, "sys/dev/char/1:3",
+              "../../devices/pci0000:00/" BDF "/vfio-dev/vfio7");
+    host_file(host->root, "sys/class/misc/iommu/dev", "1:5\n");
+}
+
+static void bind_host_free(BindHost *host)
+{
+    close(host->device.fd);
+    close(host->device.iommufd);
+    host_free(host->root);
+}
+
+static void check_bind(BindHost *host, int err, IOMMUFDCause cause,
+                       const char *message, const char *remedy)
+{
+    g_autofree char *full = g_strdup_printf("%s: %s", message,
+                                            g_strerror(err));
+
+    check(iommufd_diag_bind(host->root, &host->device, err), cause, full,
+          remedy);
+}
+
+static void host_holds(const char *root, const char *pid, const char *node)
+{
+    g_autofree char *comm = g_strdup_printf("proc/%s/comm", pid);
+    g_autofree char *fd = g_strdup_printf("proc/%s/fd/9", pid);
+
+    host_file(root, comm, "qemu-system-x86\n");
+    host_link(root, fd, node);
+}
+
+static void test_bind_fd(void)
+{
+    BindHost host;
+    g_autofree char *link = NULL;
+    g_autofree char *message = NULL;
+    int fd, iommufd;
+
+    bind_host_new(&host);
+    fd = host.device.fd;
+    iommufd = host.device.iommufd;
+
+    host.device.fd = dup(fd);
+    close(host.device.fd);
+    message = g_strdup_printf("fd %d of the device is not open in this "
+                              "process", host.device.fd);
+    check_bind(&host, EBADF, IOMMUFD_CAUSE_FD_CLOSED, message, "getfd");
+
+    host.device.fd = iommufd;
+    host.device.iommufd = fd;
+    g_free(message);
+    message = g_strdup_printf("fd %d of the device is an iommufd, and fd %d "
+                              "of the iommufd object is a VFIO device node: "
+                              "they are swapped", iommufd, fd);
+    check_bind(&host, ENOTTY, IOMMUFD_CAUSE_FD_SWAPPED, message, "Exchange");
+
+    host.device.iommufd = iommufd;
+    host.device.fd = fd;
+    host_link(host.root, "sys/dev/char/1:3", "../../devices/virtual/vfio/12");
+    g_free(message);
+    message = g_strdup_printf("fd %d is a VFIO group, not a VFIO device node",
+                              fd);
+    check_bind(&host, ENOTTY, IOMMUFD_CAUSE_FD_GROUP, message, "vfioN");
+
+    host_link(host.root, "sys/dev/char/1:3", "../../devices/virtual/mem/null");
+    g_free(message);
+    message = g_strdup_printf("fd %d is a character device, not a VFIO device "
+                              "node", fd);
+    check_bind(&host, ENOTTY, IOMMUFD_CAUSE_FD_WRONG_KIND, message, "vfioN");
+
+    host.device.fd = eventfd(0, 0);
+    link = g_strdup_printf("proc/self/fd/%d", host.device.fd);
+    host_link(host.root, link, "anon_inode:[vfio-device]");
+    g_free(message);
+    message = g_strdup_printf("fd %d is anon_inode:[vfio-device], a device of "
+                              "the legacy VFIO group interface, which iommufd "
+                              "cannot use", host.device.fd);
+    check_bind(&host, EINVAL, IOMMUFD_CAUSE_FD_LEGACY_DEVICE, message,
+               "vfioN");
+    close(host.device.fd);
+
+    host.device.fd = fd;
+    bind_host_free(&host);
+}
+
+static void test_bind_iommufd(void)
+{
+    BindHost host;
+    g_autofree char *message = NULL;
+    int iommufd;
+
+    bind_host_new(&host);
+    iommufd = host.device.iommufd;
+    host.device.iommufd = -1;
+    check_bind(&host, EINVAL, IOMMUFD_CAUSE_FD_CLOSED,
+               "iommufd object 'iommufd0' has no descriptor", NULL);
+
+    host.device.iommufd = iommufd;
+    host_file(host.root, "sys/class/misc/iommu/dev", "10:1\n");
+    message = g_strdup_printf("fd %d of iommufd object 'iommufd0' is a "
+                              "character device, not an iommufd", iommufd);
+    check_bind(&host, EBADFD, IOMMUFD_CAUSE_FD_WRONG_KIND, message, NULL);
+    bind_host_free(&host);
+}
+
+static void test_bind_busy(void)
+{
+    IOMMUFDPeer peer = { "hd0", PCI_DEV, "iommufd0" };
+    g_autofree char *message = NULL;
+    BindHost host;
+
+    bind_host_new(&host);
+    host.device.already_bound = true;
+    message = g_strdup_printf("fd %d of the device is already bound to an "
+                              "iommufd", host.device.fd);
+    check_bind(&host, EINVAL, IOMMUFD_CAUSE_FD_ALREADY_BOUND, message,
+               "again");
+
+    host.device.already_bound = false;
+    host_file(host.root, REAL_DEV "/enable", "1\n");
+    check_bind(&host, EINVAL, IOMMUFD_CAUSE_DEVICE_BUSY,
+               "device is already in use, probably by a process that cannot "
+               "be seen from here", "fuser");
+    host_holds(host.root, "4711", "/dev/null");
+    check_bind(&host, EINVAL, IOMMUFD_CAUSE_DEVICE_BUSY,
+               "device is already in use, process 4711 (qemu-system-x86) has "
+               "its device node open", NULL);
+    /* What is open is not in use if the device is not even enabled */
+    host_file(host.root, REAL_DEV "/enable", "0\n");
+    check_bind(&host, EINVAL, IOMMUFD_CAUSE_DEVICE_OPEN_FAILED,
+               "driver 'vfio-pci' probably cannot open the device", "log");
+
+    host.device.peers = &peer;
+    host.device.n_peers = 1;
+    check_bind(&host, EINVAL, IOMMUFD_CAUSE_DEVICE_BUSY,
+               "device is already assigned to this VM as 'hd0'", "once");
+    /* A device that came as a descriptor is named */
+    host.device.sysfsdev = NULL;
+    check_bind(&host, EINVAL, IOMMUFD_CAUSE_DEVICE_BUSY,
+               "device " BDF " is already assigned to this VM as 'hd0'", NULL);
+    bind_host_free(&host);
+}
+
+static void test_bind_group_open(void)
+{
+    IOMMUFDPeer peer = { "hd0", BUS "/0000:00:05.1", NULL };
+    BindHost host;
+
+    bind_host_new(&host);
+    check_bind(&host, EBUSY, IOMMUFD_CAUSE_DMA_OWNER_BUSY,
+               "the DMA of IOMMU group 12 of the device is in use by the host",
+               "host drivers");
+    host_file(host.root, "sys/class/vfio/12/dev", "1:7\n");
+    host_holds(host.root, "4711", "/dev/full");
+    check_bind(&host, EBUSY, IOMMUFD_CAUSE_GROUP_OPEN_LEGACY,
+               "IOMMU group 12 of the device is open through the legacy "
+               "interface, process 4711 (qemu-system-x86) has /dev/vfio/12 "
+               "open", "iommufd=");
+    host_pci(host.root, "0000:00:05.1", "12");
+    host.device.peers = &peer;
+    host.device.n_peers = 1;
+    check_bind(&host, EBUSY, IOMMUFD_CAUSE_GROUP_OPEN_LEGACY,
+               "device is in IOMMU group 12, which device 'hd0' of this VM has "
+               "open through the legacy interface (it has no iommufd=)",
+               "iommufd=");
+    bind_host_free(&host);
+}
+
+static void test_bind_permission(void)
+{
+    IOMMUFDPeer peer = { "hd0", BUS "/0000:00:05.1", "iommufd1" };
+    BindHost host;
+
+    bind_host_new(&host);
+    check_bind(&host, EPERM, IOMMUFD_CAUSE_UNKNOWN,
+               "the kernel does not let the device be bound to an iommufd",
+               "log");
+
+    /* Members that count as nothing: bridges, stubs, without a driver */
+    host_pci(host.root, "0000:00:05.1", "12");
+    host_pci(host.root, "0000:00:05.2", "12");
+    host_pci(host.root, "0000:00:05.3", "12");
+    host_driver(host.root, "/sys/devices/pci0000:00/0000:00:05.2", "pcieport");
+    host_driver(host.root, "/sys/devices/pci0000:00/0000:00:05.3", "pci-stub");
+    check_bind(&host, EPERM, IOMMUFD_CAUSE_UNKNOWN,
+               "the kernel does not let the device be bound to an iommufd",
+               NULL);
+
+    host_driver(host.root, "/sys/devices/pci0000:00/0000:00:05.1", "vfio-pci");
+    host_file(host.root, "/sys/devices/pci0000:00/0000:00:05.1/enable", "1\n");
+    host_file(host.root, "/sys/devices/pci0000:00/0000:00:05.1/vfio-dev/vfio8/"
+              "dev", "1:7\n");
+    check_bind(&host, EPERM, IOMMUFD_CAUSE_GROUP_OTHER_OWNER,
+               "device shares IOMMU group 12 with 0000:00:05.1, in use by a "
+               "process that cannot be seen from here", NULL);
+    host_holds(host.root, "4711", "/dev/full");
+    check_bind(&host, EPERM, IOMMUFD_CAUSE_GROUP_OTHER_OWNER,
+               "device shares IOMMU group 12 with 0000:00:05.1, in use by "
+               "process 4711 (qemu-system-x86)", "as a whole");
+    host.device.peers = &peer;
+    host.device.n_peers = 1;
+    check_bind(&host, EPERM, IOMMUFD_CAUSE_GROUP_OTHER_OWNER,
+               "device shares IOMMU group 12 with device 'hd0' of this VM, "
+               "which uses iommufd1 instead of iommufd object 'iommufd0'",
+               "same iommufd=");
+
+    host_driver(host.root, "/sys/devices/pci0000:00/0000:00:05.3", "xhci_hcd");
+    check_bind(&host, EPERM, IOMMUFD_CAUSE_GROUP_HOST_DRIVER,
+               "device shares IOMMU group 12 with devices that host drivers "
+               "use: 0000:00:05.3 (xhci_hcd)", "as a whole");
+
+    host_file(host.root, "proc/interrupts", "  0:  1  IO-APIC   2-edge\n");
+    check_bind(&host, EPERM, IOMMUFD_CAUSE_NO_INTERRUPT_ISOLATION,
+               "the host does not isolate the interrupts of the device, "
+               "interrupt remapping is off; besides, its IOMMU group is used "
+               "by host drivers: 0000:00:05.3 (xhci_hcd)",
+               "iommufd.allow_unsafe_interrupts=1");
+    host_file(host.root, "sys/module/iommufd/parameters/"
+              "allow_unsafe_interrupts", "Y\n");
+    check_bind(&host, EPERM, IOMMUFD_CAUSE_GROUP_HOST_DRIVER,
+               "device shares IOMMU group 12 with devices that host drivers "
+               "use: 0000:00:05.3 (xhci_hcd)", NULL);
+    host_file(host.root, "sys/module/iommufd/parameters/"
+              "allow_unsafe_interrupts", "N\n");
+    host_file(host.root, "proc/interrupts",
+              "  0:  1  IR-IO-APIC   2-edge\n 24: 1  IR-PCI-MSI  0\n");
+    check_bind(&host, EPERM, IOMMUFD_CAUSE_GROUP_HOST_DRIVER,
+               "device shares IOMMU group 12 with devices that host drivers "
+               "use: 0000:00:05.3 (xhci_hcd)", NULL);
+    bind_host_free(&host);
+}
+
+static void test_bind_denied(void)
+{
+    BindHost host;
+
+    bind_host_new(&host);
+    check_bind(&host, EACCES, IOMMUFD_CAUSE_IOCTL_DENIED,
+               "binding the device to an iommufd is refused, probably by a "
+               "security module", "audit");
+    host_pci(host.root, "0000:00:06.0", "13");
+    host_dir(host.root, "/sys/devices/pci0000:00/0000:00:06.0/vfio-dev");
+    host_link(host.root, REAL_DEV "/physfn", "../0000:00:06.0");
+    check_bind(&host, EACCES, IOMMUFD_CAUSE_VF_TOKEN_REQUIRED,
+               "device is a virtual function whose physical function "
+               "0000:00:06.0 is used through VFIO, the VF token is missing or "
+               "another", "vf-token=");
+    bind_host_free(&host);
+}
+
+static void test_bind_open(void)
+{
+    BindHost host;
+
+    bind_host_new(&host);
+    host_file(host.root, "/sys/kernel/iommu_groups/12/reserved_regions",
+              "0x0000000000df7000 0x0000000000df7fff direct\n"
+              "0x00000000fee00000 0x00000000feefffff msi\n");
+    check_bind(&host, EINVAL, IOMMUFD_CAUSE_FIRMWARE_RESERVED_MEMORY,
+               "the firmware uses memory 0xdf7000-0xdf7fff through the device "
+               "(RMRR), the kernel does not give such a device away", "slot");
+    host_file(host.root, "/sys/kernel/iommu_groups/12/reserved_regions",
+              "0x0000000000df7000 0x0000000000df7fff direct-relaxable\n");
+    check_bind(&host, EINVAL, IOMMUFD_CAUSE_DEVICE_OPEN_FAILED,
+               "driver 'vfio-pci' probably cannot open the device", "log");
+    check_bind(&host, EAGAIN, IOMMUFD_CAUSE_DEVICE_OPEN_FAILED,
+               "the device is just being reset or unbound", "again");
+    check_bind(&host, ENODEV, IOMMUFD_CAUSE_DEVICE_GONE,
+               "the device was unbound or removed meanwhile", "Bind");
+    check_bind(&host, ENOMEM, IOMMUFD_CAUSE_OUT_OF_MEMORY,
+               "the kernel is out of memory for binding the device to an "
+               "iommufd", "memory.max");
+
+    host_driver(host.root, REAL_DEV, "vfio_ap_mdev");
+    host_link(host.root, REAL_DEV "/subsystem", "../../../bus/mdev");
+    host.device.kvm = false;
+    check_bind(&host, EINVAL, IOMMUFD_CAUSE_NEEDS_KVM,
+               "driver 'vfio_ap_mdev' opens the device only for a VM with KVM",
+               "-accel kvm");
+    check_bind(&host, EPERM, IOMMUFD_CAUSE_DEVICE_OPEN_FAILED,
+               "driver 'vfio_ap_mdev' does not open the device, this VM "
+               "already has a crypto matrix", NULL);
+    host_driver(host.root, REAL_DEV, "vfio_ccw_mdev");
+    check_bind(&host, EINVAL, IOMMUFD_CAUSE_DEVICE_OPEN_FAILED,
+               "the subchannel of the device is probably not operational",
+               "lscss");
+    bind_host_free(&host);
+}
+
+/*
+ * Page tables
+ */
+
+static void check_attach(BindHost *host, IOMMUFDStep step, int err,
+                         IOMMUFDCause cause, const char *message)
+{
+    g_autofree char *full = g_strdup_printf("%s: %s", message,
+                                            g_strerror(err));
+
+    check(iommufd_diag_attach(host->root, step, &host->device, err), cause,
+          full, NULL);
+}
+
+static void test_attach(void)
+{
+    IOMMUFDPeer peer = { "hd0", BUS "/0000:00:05.1", "iommufd0" };
+    g_autofree char *page = NULL;
+    BindHost host;
+
+    bind_host_new(&host);
+    check_attach(&host, IOMMUFD_STEP_IOAS_ALLOC, ENODEV, IOMMUFD_CAUSE_UNKNOWN,
+                 "iommufd object 'iommufd0' does not allocate an IOAS");
+    check_attach(&host, IOMMUFD_STEP_HW_INFO, ENOMEM,
+                 IOMMUFD_CAUSE_OUT_OF_MEMORY,
+                 "the kernel is out of memory for page tables of the device");
+    check_attach(&host, IOMMUFD_STEP_HW_INFO, EOPNOTSUPP,
+                 IOMMUFD_CAUSE_HWPT_UNSUPPORTED,
+                 "the host's IOMMU gives no information for the device");
+    host_link(host.root, REAL_DEV "/iommu", "../../virtual/iommu/dmar0");
+    check_attach(&host, IOMMUFD_STEP_HWPT_ALLOC, EOPNOTSUPP,
+                 IOMMUFD_CAUSE_HWPT_UNSUPPORTED,
+                 "the host's IOMMU dmar0 has no page tables for user space "
+                 "for the device");
+    page = g_strdup_printf("the smallest page of the IOMMU of the device is "
+                           "probably larger than the host's page (%ld bytes)",
+                           sysconf(_SC_PAGESIZE));
+    check_attach(&host, IOMMUFD_STEP_HWPT_ALLOC, EINVAL,
+                 IOMMUFD_CAUSE_ALIGNMENT, page);
+    host_file(host.root, "/sys/kernel/iommu_groups/12/reserved_regions",
+              "0x0000000000000000 0x0000000000ffffff direct-relaxable\n"
+              "0x00000000fee00000 0x00000000feefffff msi\n");
+    check_attach(&host, IOMMUFD_STEP_ATTACH, EADDRINUSE,
+                 IOMMUFD_CAUSE_RESERVED_REGION,
+                 "guest memory that is mapped already lies where the IOMMU of "
+                 "the device cannot map, it reserves 0xfee00000-0xfeefffff "
+                 "(msi)");
+    check_attach(&host, IOMMUFD_STEP_ATTACH, EBUSY,
+                 IOMMUFD_CAUSE_DMA_OWNER_BUSY,
+                 "the DMA of IOMMU group 12 of the device is in use by the "
+                 "host");
+    check_attach(&host, IOMMUFD_STEP_ATTACH, ENOSPC,
+                 IOMMUFD_CAUSE_NO_DOMAIN_IDS,
+                 "the host's IOMMU has no free domain id for the device");
+    check_attach(&host, IOMMUFD_STEP_ATTACH, ENOENT,
+                 IOMMUFD_CAUSE_PAGE_TABLE_UNKNOWN,
+                 "iommufd object 'iommufd0' does not know the page table for "
+                 "the device");
+    check_attach(&host, IOMMUFD_STEP_ATTACH, EINVAL, IOMMUFD_CAUSE_UNKNOWN,
+                 "the kernel does not attach the device to its page tables");
+    host_pci(host.root, "0000:00:05.1", "12");
+    host.device.peers = &peer;
+    host.device.n_peers = 1;
+    check_attach(&host, IOMMUFD_STEP_ATTACH, EINVAL,
+                 IOMMUFD_CAUSE_GROUP_TWO_ADDRESS_SPACES,
+                 "device and 'hd0' share IOMMU group 12 of the host, but the "
+                 "guest's IOMMU puts them into different address spaces");
+    bind_host_free(&host);
+}
+
+/*
+ * Mapping
+ */
+
+static const IOMMUFDRange ranges[] = {
+    { 0, 0xfedfffff }, { 0xfef00000, 0x7fffffffff },
+};
+
+static const IOMMUFDMap ram = {
+    .region = "pc.ram",
+    .size = 0x10000000,
+    .vaddr = (void *)0x7f0000001000,
+    .total = 0x10000000,
+    .mode = IOMMUFD_ACCOUNTING_MODE_USER,
+    .ranges = ranges,
+    .n_ranges = G_N_ELEMENTS(ranges),
+    .page_size = 4096,
+};
+
+static void check_map(const char *root, const IOMMUFDMap *map, int err,
+                      IOMMUFDCause cause, const char *message,
+                      const char *remedy)
+{
+    g_autofree char *full = g_strdup_printf("%s: %s", message,
+                                            g_strerror(err));
+
+    check(iommufd_diag_map(root, map, err), cause, full, remedy);
+}
+
+static void test_map_locked_memory(void)
+{
+    char *root = host_new();
+    IOMMUFDMap map = ram;
+    g_autofree char *shared = NULL;
+
+    check_map(root, &map, ENOMEM, IOMMUFD_CAUSE_OUT_OF_MEMORY,
+              "the host is out of memory for pinning 'pc.ram'", "memory.max");
+    host_file(root, "proc/self/cgroup", "0::/vm\n");
+    host_file(root, "sys/fs/cgroup/vm/memory.max", "1000000\n");
+    check_map(root, &map, ENOMEM, IOMMUFD_CAUSE_OUT_OF_MEMORY,
+              "the host is out of memory for pinning 'pc.ram', the control "
+              "group is limited to 1000000 bytes", NULL);
+
+    host_file(root, "proc/self/limits",
+              "Limit                     Soft Limit  Hard Limit  Units\n"
+              "Max locked memory         8388608     8388608     bytes\n");
+    host_file(root, "proc/self/status", "Uid:\t107\t107\t107\t107\n"
+              "CapEff:\t0000000000000000\n");
+    host_file(root, "proc/self/uid_map", "         0          0 4294967295\n");
+    check_map(root, &map, ENOMEM, IOMMUFD_CAUSE_LOCKED_MEMORY_LIMIT,
+              "the limit of locked memory (RLIMIT_MEMLOCK) is 8388608 bytes, "
+              "guest memory needs 268435456 (accounting mode user)",
+              "ulimit -l 262144");
+    map.mode = IOMMUFD_ACCOUNTING_MODE_PROCESS;
+    check_map(root, &map, ENOMEM, IOMMUFD_CAUSE_LOCKED_MEMORY_LIMIT,
+              "the limit of locked memory (RLIMIT_MEMLOCK) is 8388608 bytes, "
+              "guest memory needs 268435456 (accounting mode process)",
+              "LimitMEMLOCK=268435456");
+
+    host_file(root, "proc/self/status", "Uid:\t107\t107\t107\t107\n"
+              "CapEff:\t0000000000004000\n");
+    check_map(root, &map, ENOMEM, IOMMUFD_CAUSE_OUT_OF_MEMORY,
+              "the host is out of memory for pinning 'pc.ram', the control "
+              "group is limited to 1000000 bytes", NULL);
+    host_file(root, "proc/self/uid_map", "         0       1000          1\n");
+    check_map(root, &map, ENOMEM, IOMMUFD_CAUSE_LOCKED_MEMORY_USERNS,
+              "the limit of locked memory (RLIMIT_MEMLOCK) is 8388608 bytes, "
+              "guest memory needs 268435456, and CAP_IPC_LOCK in a user "
+              "namespace does not lift it", NULL);
+
+    host_file(root, "proc/self/status", "Uid:\t107\t107\t107\t107\n"
+              "CapEff:\t0000000000000000\n");
+    host_file(root, "proc/self/limits",
+              "Max locked memory         300000000     300000000     bytes\n");
+    host_file(root, "proc/1000/status", "Uid:\t107\t107\t107\t107\n"
+              "VmPin:\t   97656 kB\n");
+    host_file(root, "proc/1001/status", "Uid:\t108\t108\t108\t108\n"
+              "VmPin:\t   97656 kB\n");
+    map.mode = IOMMUFD_ACCOUNTING_MODE_USER;
+    shared = g_strdup_printf("the limit of locked memory (RLIMIT_MEMLOCK) is "
+                             "300000000 bytes, guest memory needs 268435456, "
+                             "and other processes of user %u have pinned "
+                             "99999744 (accounting mode user)", getuid());
+    check_map(root, &map, ENOMEM, IOMMUFD_CAUSE_LOCKED_MEMORY_SHARED, shared,
+              "368435200");
+    /* What others pin does not count for the process */
+    map.mode = IOMMUFD_ACCOUNTING_MODE_PROCESS;
+    check_map(root, &map, ENOMEM, IOMMUFD_CAUSE_OUT_OF_MEMORY,
+              "the host is out of memory for pinning 'pc.ram', the control "
+              "group is limited to 1000000 bytes", NULL);
+    host_free(root);
+}
+
+static void test_map_address(void)
+{
+    char *root = host_new();
+    IOMMUFDPeer peer = { "hd0", PCI_DEV, "iommufd0" };
+    IOMMUFDMap map = ram;
+
+    map.iova = 0x8000000000;
+    check_map(root, &map, EINVAL, IOMMUFD_CAUSE_ADDRESS_WIDTH,
+              "'pc.ram' at 0x8000000000-0x800fffffff lies beyond the 39 bits "
+              "that the host's IOMMU can address (0x7fffffffff)", "maxmem");
+    map.iova = 0xf0000000;
+    check_map(root, &map, EINVAL, IOMMUFD_CAUSE_RESERVED_REGION,
+              "'pc.ram' at 0xf0000000-0xffffffff overlaps addresses that the "
+              "host reserves", NULL);
+    map.peers = &peer;
+    map.n_peers = 1;
+    host_pci(root, BDF, "12");
+    host_file(root, "/sys/kernel/iommu_groups/12/reserved_regions",
+              "0x0000000000df7000 0x0000000000df7fff direct\n"
+              "0x00000000fee00000 0x00000000feefffff msi\n");
+    check_map(root, &map, EINVAL, IOMMUFD_CAUSE_RESERVED_REGION,
+              "'pc.ram' at 0xf0000000-0xffffffff overlaps addresses that the "
+              "host reserves: 0xfee00000-0xfeefffff (msi) of " BDF, NULL);
+    map.iova = 0x1000;
+    map.page_size = 0x10000;
+    check_map(root, &map, EINVAL, IOMMUFD_CAUSE_ALIGNMENT,
+              "'pc.ram' at 0x1000, 268435456 bytes, is not aligned to the "
+              "IOMMU's page of 65536 bytes", NULL);
+    map.page_size = 4096;
+    check_map(root, &map, EINVAL, IOMMUFD_CAUSE_UNKNOWN,
+              "'pc.ram' at 0x1000, 268435456 bytes, cannot be mapped for DMA",
+              NULL);
+    check_map(root, &map, EEXIST, IOMMUFD_CAUSE_ALREADY_MAPPED,
+              "I/O addresses 0x1000-0x10000fff for 'pc.ram' are mapped "
+              "already", NULL);
+    check_map(root, &map, ENOENT, IOMMUFD_CAUSE_PAGE_TABLE_UNKNOWN,
+              "the iommufd does not know the IOAS for 'pc.ram'", NULL);
+    host_free(root);
+}
+
+static void host_mapping(const char *root, const char *perms,
+                         const char *path, const char *page)
+{
+    g_autofree char *smaps =
+        g_strdup_printf("7e0000000000-7e0000001000 r--p 00000000 00:00 0\n"
+                        "KernelPageSize:        4 kB\n"
+                        "7f0000000000-7f0010000000 %s 00000000 00:2a 17 %s\n"
+                        "Size:             262144 kB\n"
+                        "KernelPageSize:     %s kB\n", perms, path, page);
+
+    host_file(root, "proc/self/smaps", smaps);
+}
+
+static void test_map_backing(void)
+{
+    char *root = host_new();
+    IOMMUFDMap map = ram;
+
+    check_map(root, &map, EFAULT, IOMMUFD_CAUSE_UNKNOWN,
+              "'pc.ram' at 0x0, 268435456 bytes, cannot be mapped for DMA",
+              NULL);
+    host_mapping(root, "rw-s", "/dev/hugepages/guest (deleted)", "2048");
+    host_file(root, "sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages",
+              "7\n");
+    check_map(root, &map, ENOMEM, IOMMUFD_CAUSE_NO_HUGE_PAGES,
+              "'pc.ram' is in huge pages of 2048 KiB, needs up to 128 of them, "
+              "and 7 are free", "nr_hugepages");
+    check_map(root, &map, EFAULT, IOMMUFD_CAUSE_NO_HUGE_PAGES,
+              "'pc.ram' is in huge pages of 2048 KiB, needs up to 128 of them, "
+              "and 7 are free", NULL);
+
+    host_mapping(root, "r--s", "/srv/guest ram", "4");
+    check_map(root, &map, EFAULT, IOMMUFD_CAUSE_RAM_READ_ONLY,
+              "'pc.ram' is mapped read-only in QEMU (/srv/guest ram), but "
+              "would be writable for the device", "rom=on");
+    host_mapping(root, "rw-s", "/srv/guest ram", "4");
+    host_file(root, "proc/self/mounts", "/dev/sda1 / xfs rw 0 0\n"
+              "tmpfs /srv/gue tmpfs rw 0 0\n/dev/sda2 /srv ext4 rw 0 0\n");
+    check_map(root, &map, EFAULT, IOMMUFD_CAUSE_RAM_FILE_SYSTEM,
+              "'pc.ram' is a shared mapping of /srv/guest ram on ext4, whose "
+              "pages the kernel does not pin for devices",
+              "memory-backend-memfd");
+    host_file(root, "proc/self/mounts", "tmpfs / tmpfs rw 0 0\n");
+    check_map(root, &map, EFAULT, IOMMUFD_CAUSE_UNKNOWN,
+              "'pc.ram' at 0x0, 268435456 bytes, cannot be mapped for DMA",
+              NULL);
+    check_map(root, &map, EOPNOTSUPP, IOMMUFD_CAUSE_RAM_FILE_SYSTEM,
+              "'pc.ram' is probably on a DAX file system, whose pages the "
+              "kernel does not pin for devices", NULL);
+
+    map.region = "0000:00:06.0 BAR 0";
+    map.device_memory = true;
+    check_map(root, &map, EFAULT, IOMMUFD_CAUSE_PCI_BAR,
+              "DMA between devices is not available: iommufd of this kernel "
+              "does not map '0000:00:06.0 BAR 0', memory of a device",
+              "Harmless");
+    host_free(root);
+}
+
 int main(int argc, char **argv)
 {
+    /* All tests, and root, without whom some are skipped */
+    bool all = geteuid() == 0;
+    int result;
+
+    for (int i = 1; i < argc; i++) {
+        all = all && !g_str_equal(argv[i], "-p") && !g_str_equal(argv[i], "-s");
+    }
     g_test_init(&argc, &argv, NULL);
 
     g_test_add_func("/iommufd-diag/names", test_names);
@@ -452,15 +1281,41 @@ int main(int argc, char **argv)
     g_test_add_func("/iommufd-diag/iommu/wrong-node", test_iommu_wrong_node);
     g_test_add_func("/iommufd-diag/iommu/refused", test_iommu_refused);
     g_test_add_func("/iommufd-diag/iommu/mode", test_iommu_mode);
+    g_test_add_func("/iommufd-diag/iommu/nodev", test_iommu_nodev);
     g_test_add_func("/iommufd-diag/fd/kind", test_fd);
     g_test_add_func("/iommufd-diag/fd/without-proc", test_fd_without_proc);
     g_test_add_func("/iommufd-diag/device/missing", test_device_missing);
+    g_test_add_func("/iommufd-diag/device/not-a-device",
+                    test_device_not_a_device);
+    g_test_add_func("/iommufd-diag/device/no-iommu", test_device_no_iommu);
     g_test_add_func("/iommufd-diag/device/not-bound", test_device_not_bound);
+    g_test_add_func("/iommufd-diag/device/bind-refused",
+                    test_device_bind_refused);
+    g_test_add_func("/iommufd-diag/device/host-driver",
+                    test_device_host_driver);
     g_test_add_func("/iommufd-diag/device/no-vfio-dev",
                     test_device_no_vfio_dev);
     g_test_add_func("/iommufd-diag/device/no-cdev", test_device_no_cdev);
     g_test_add_func("/iommufd-diag/device/odd-attr", test_device_odd_attr);
     g_test_add_func("/iommufd-diag/device/node", test_device_node);
+    g_test_add_func("/iommufd-diag/bind/fd", test_bind_fd);
+    g_test_add_func("/iommufd-diag/bind/iommufd", test_bind_iommufd);
+    g_test_add_func("/iommufd-diag/bind/busy", test_bind_busy);
+    g_test_add_func("/iommufd-diag/bind/group-open", test_bind_group_open);
+    g_test_add_func("/iommufd-diag/bind/permission", test_bind_permission);
+    g_test_add_func("/iommufd-diag/bind/denied", test_bind_denied);
+    g_test_add_func("/iommufd-diag/bind/open", test_bind_open);
+    g_test_add_func("/iommufd-diag/attach", test_attach);
+    g_test_add_func("/iommufd-diag/map/locked-memory", test_map_locked_memory);
+    g_test_add_func("/iommufd-diag/map/address", test_map_address);
+    g_test_add_func("/iommufd-diag/map/backing", test_map_backing);
 
-    return g_test_run();
+    result = g_test_run();
+    for (int i = 0; all && !result && i < IOMMUFD_CAUSE__MAX; i++) {
+        if (!met[i]) {
+            g_printerr("no test meets the cause %s\n", iommufd_cause_name(i));
+            result = 1;
+        }
+    }
+    return result;
 }
