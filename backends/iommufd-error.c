@@ -29,8 +29,7 @@ static void error_set_finding(Error **errp, const IOMMUFDFinding *finding)
     }
 }
 
-/* Reading an option changes nothing, and only an iommufd answers to it */
-bool iommufd_fd_is_iommufd(int fd)
+IOMMUFDAccountingMode iommufd_accounting_mode(int fd)
 {
     struct iommu_option option = {
         .size = sizeof(option),
@@ -38,7 +37,17 @@ bool iommufd_fd_is_iommufd(int fd)
         .op = IOMMU_OPTION_OP_GET,
     };
 
-    return ioctl(fd, IOMMU_OPTION, &option) == 0;
+    if (ioctl(fd, IOMMU_OPTION, &option)) {
+        return IOMMUFD_ACCOUNTING_MODE_UNKNOWN;
+    }
+    return option.val64 ? IOMMUFD_ACCOUNTING_MODE_PROCESS :
+           IOMMUFD_ACCOUNTING_MODE_USER;
+}
+
+/* Reading an option changes nothing, and only an iommufd answers to it */
+bool iommufd_fd_is_iommufd(int fd)
+{
+    return iommufd_accounting_mode(fd) != IOMMUFD_ACCOUNTING_MODE_UNKNOWN;
 }
 
 int iommufd_open_node(Error **errp)
@@ -86,5 +95,55 @@ void iommufd_error_device_node(Error **errp, const char *sysfsdev, int err)
     g_autoptr(IOMMUFDFinding) finding =
         iommufd_diag_device_node(HOST_ROOT, sysfsdev, err);
 
+    error_set_finding(errp, finding);
+}
+
+void iommufd_error_bind(Error **errp, const IOMMUFDDevice *device, int err)
+{
+    g_autoptr(IOMMUFDFinding) finding =
+        iommufd_diag_bind(HOST_ROOT, device, err);
+
+    error_set_finding(errp, finding);
+}
+
+bool iommufd_error_device_fd(Error **errp, const IOMMUFDDevice *device,
+                             int err)
+{
+    g_autoptr(IOMMUFDFinding) finding =
+        iommufd_diag_device_fd(HOST_ROOT, device, err);
+
+    if (finding) {
+        error_set_finding(errp, finding);
+    }
+    return finding;
+}
+
+void iommufd_error_attach(Error **errp, IOMMUFDStep step,
+                          const IOMMUFDDevice *device, int err)
+{
+    g_autoptr(IOMMUFDFinding) finding =
+        iommufd_diag_attach(HOST_ROOT, step, device, err);
+
+    error_set_finding(errp, finding);
+}
+
+void iommufd_error_page_table(Error **errp, const IOMMUFDBackend *be,
+                              IOMMUFDStep step, int err)
+{
+    IOMMUFDDevice device = {
+        .fd = -1,
+        .iommufd = be->fd,
+        .id = object_get_canonical_path_component(OBJECT(be)),
+    };
+
+    iommufd_error_attach(errp, step, &device, err);
+}
+
+void iommufd_error_map(Error **errp, int iommufd, IOMMUFDMap *map, int err)
+{
+    g_autoptr(IOMMUFDFinding) finding = NULL;
+
+    map->mode = iommufd_accounting_mode(iommufd);
+    finding = iommufd_diag_map(HOST_ROOT, map, err);
     error_set_finding(errp, finding);
 }

@@ -29,14 +29,9 @@ static void look_begin(Look *look, const char *root,
                        const IOMMUFDDevice *device, int err)
 {
     g_autofree char *name = NULL;
-    struct stat st;
 
     *look = (Look) { .root = root, .device = device, .err = err };
-    if (device->sysfsdev) {
-        look->sysfsdev = g_strdup(device->sysfsdev);
-    } else if (!fstat(device->fd, &st) && S_ISCHR(st.st_mode)) {
-        look->sysfsdev = host_sysfsdev_of_devt(root, st.st_rdev);
-    }
+    look->sysfsdev = host_sysfsdev(root, device->sysfsdev, device->fd);
     if (look->sysfsdev) {
         look->driver = host_link_of(root, look->sysfsdev, "driver");
         look->group = host_link_of(root, look->sysfsdev, "iommu_group");
@@ -72,8 +67,10 @@ static const IOMMUFDPeer *peer_in_group(const Look *look)
 {
     for (size_t i = 0; look->group && i < look->device->n_peers; i++) {
         const IOMMUFDPeer *peer = &look->device->peers[i];
-        g_autofree char *group = peer->sysfsdev ?
-            host_link_of(look->root, peer->sysfsdev, "iommu_group") : NULL;
+        g_autofree char *path = host_sysfsdev(look->root, peer->sysfsdev,
+                                              peer->fd);
+        g_autofree char *group = path ?
+            host_link_of(look->root, path, "iommu_group") : NULL;
 
         if (!g_strcmp0(group, look->group)) {
             return peer;
@@ -166,8 +163,10 @@ static IOMMUFDFinding *busy_device(const Look *look)
 
     for (size_t i = 0; i < look->device->n_peers; i++) {
         const IOMMUFDPeer *peer = &look->device->peers[i];
+        g_autofree char *path = host_sysfsdev(look->root, peer->sysfsdev,
+                                              peer->fd);
 
-        if (peer->sysfsdev && same_device(look, peer->sysfsdev)) {
+        if (path && same_device(look, path)) {
             return finding_new(IOMMUFD_CAUSE_DEVICE_BUSY, look->err,
                 g_strdup("A host device can be given to a VM only once.\n"),
                 "%s is already assigned to this VM as '%s'", look->who,
@@ -454,6 +453,15 @@ static IOMMUFDFinding *invalid(const Look *look)
     }
     finding = busy_device(look) ?: firmware_reserved(look);
     return finding ?: open_failed(look);
+}
+
+IOMMUFDFinding *iommufd_diag_device_fd(const char *root,
+                                       const IOMMUFDDevice *device, int err)
+{
+    g_auto(Look) look = { 0 };
+
+    look_begin(&look, root, device, err);
+    return bad_device_fd(&look);
 }
 
 IOMMUFDFinding *iommufd_diag_bind(const char *root,

@@ -321,13 +321,23 @@ bool host_iommu_devt(const char *root, dev_t *devt)
     return false;
 }
 
-char *host_sysfsdev_of_devt(const char *root, dev_t devt)
+char *host_sysfsdev(const char *root, const char *sysfsdev, int fd)
 {
-    g_autofree char *link = g_strdup_printf("/sys/dev/char/%u:%u",
-                                            major(devt), minor(devt));
-    g_autofree char *node = host_resolve(root, link);
-    g_autofree char *vfio_dev = node ? g_path_get_dirname(node) : NULL;
+    g_autofree char *link = NULL;
+    g_autofree char *node = NULL;
+    g_autofree char *vfio_dev = NULL;
+    struct stat st;
 
+    if (sysfsdev) {
+        return g_strdup(sysfsdev);
+    }
+    if (fstat(fd, &st) || !S_ISCHR(st.st_mode)) {
+        return NULL;
+    }
+    link = g_strdup_printf("/sys/dev/char/%u:%u", major(st.st_rdev),
+                           minor(st.st_rdev));
+    node = host_resolve(root, link);
+    vfio_dev = node ? g_path_get_dirname(node) : NULL;
     if (!vfio_dev || !g_str_has_suffix(vfio_dev, "/vfio-dev")) {
         return NULL;
     }

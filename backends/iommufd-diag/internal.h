@@ -60,8 +60,8 @@ char host_kernel_option(const char *root, const char *option);
 bool host_module_shipped(const char *root, const char *module);
 /* The number of the kernel's /dev/iommu, if it has one */
 bool host_iommu_devt(const char *root, dev_t *devt);
-/* The sysfs directory of the device behind a VFIO device node */
-char *host_sysfsdev_of_devt(const char *root, dev_t devt);
+/* @sysfsdev, or if that is NULL, where the device behind @fd is in sysfs */
+char *host_sysfsdev(const char *root, const char *sysfsdev, int fd);
 /*
  * A process that has the character device @devt open, as "process 12 (NAME)";
  * *@self is set if it is this one, which is looked at only if @self is given.

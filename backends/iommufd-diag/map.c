@@ -159,7 +159,9 @@ static IOMMUFDFinding *no_memory(const char *root, const IOMMUFDMap *map,
 static char *reserved_by(const char *root, const IOMMUFDMap *map)
 {
     for (size_t i = 0; i < map->n_peers; i++) {
-        const char *sysfsdev = map->peers[i].sysfsdev;
+        const IOMMUFDPeer *peer = &map->peers[i];
+        g_autofree char *sysfsdev = host_sysfsdev(root, peer->sysfsdev,
+                                                  peer->fd);
         g_autofree char *path = sysfsdev ?
             g_build_filename(sysfsdev, "iommu_group/reserved_regions", NULL) :
             NULL;
@@ -386,11 +388,9 @@ IOMMUFDFinding *iommufd_diag_map(const char *root, const IOMMUFDMap *map,
         return finding ?: no_memory(root, map, err);
     case EFAULT:
         if (map->device_memory) {
-            return finding_new(IOMMUFD_CAUSE_PCI_BAR, err,
-                g_strdup("Harmless unless assigned devices access each "
-                         "other.\n"),
-                "DMA between devices is not available: iommufd of this "
-                "kernel does not map '%s', memory of a device", map->region);
+            return finding_new(IOMMUFD_CAUSE_PCI_BAR, err, NULL,
+                "other devices cannot reach '%s' by DMA, iommufd of this "
+                "kernel does not map the memory of devices", map->region);
         }
         finding = bad_backing(root, map, err);
         break;

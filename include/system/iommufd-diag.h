@@ -94,12 +94,14 @@ IOMMUFDFinding *iommufd_diag_device_node(const char *root,
 /**
  * struct IOMMUFDPeer - another device of the same VM
  * @name: how the user knows it
- * @sysfsdev: its directory in sysfs, or NULL if not known
+ * @sysfsdev: its directory in sysfs; NULL to learn it from @fd
+ * @fd: descriptor of its VFIO device node
  * @iommufd: id of its iommufd object, NULL for the legacy VFIO container
  */
 typedef struct IOMMUFDPeer {
     const char *name;
     const char *sysfsdev;
+    int fd;
     const char *iommufd;
 } IOMMUFDPeer;
 
@@ -126,6 +128,18 @@ typedef struct IOMMUFDDevice {
     const IOMMUFDPeer *peers;
     size_t n_peers;
 } IOMMUFDDevice;
+
+/**
+ * iommufd_diag_device_fd: what is wrong with the descriptor of a device
+ * @root: directory below which the host is read
+ * @device: the device
+ * @err: errno of what was tried with it
+ *
+ * Returns: a finding that the caller frees, NULL if the descriptor is one of
+ * a VFIO device node.
+ */
+IOMMUFDFinding *iommufd_diag_device_fd(const char *root,
+                                       const IOMMUFDDevice *device, int err);
 
 /**
  * iommufd_diag_bind: why a device could not be bound to an iommufd

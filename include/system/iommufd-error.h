@@ -9,6 +9,17 @@
 #ifndef SYSTEM_IOMMUFD_ERROR_H
 #define SYSTEM_IOMMUFD_ERROR_H
 
+#include "system/iommufd.h"
+#include "system/iommufd-diag.h"
+
+/**
+ * iommufd_accounting_mode: whose locked memory an iommufd's pages count as
+ * @fd: the iommufd
+ *
+ * Returns: the mode, or IOMMUFD_ACCOUNTING_MODE_UNKNOWN with errno set.
+ */
+IOMMUFDAccountingMode iommufd_accounting_mode(int fd);
+
 /**
  * iommufd_fd_is_iommufd: ask a descriptor whether it is an iommufd
  * @fd: the descriptor
@@ -56,5 +67,53 @@ bool iommufd_check_fd(int fd, Error **errp);
  * @err: errno of the step that failed
  */
 void iommufd_error_device_node(Error **errp, const char *sysfsdev, int err);
+
+/**
+ * iommufd_error_bind: report why a device was not bound to an iommufd
+ * @errp: set to the cause
+ * @device: the device
+ * @err: errno of the bind
+ */
+void iommufd_error_bind(Error **errp, const IOMMUFDDevice *device, int err);
+
+/**
+ * iommufd_error_device_fd: report what is wrong with a device's descriptor
+ * @errp: set to the cause, if something is wrong
+ * @device: the device
+ * @err: errno of what was tried with the descriptor
+ *
+ * Returns: true if @errp is set.
+ */
+bool iommufd_error_device_fd(Error **errp, const IOMMUFDDevice *device,
+                             int err);
+
+/**
+ * iommufd_error_attach: report why a bound device got no page tables
+ * @errp: set to the cause
+ * @step: the step that failed
+ * @device: the device
+ * @err: errno of the step
+ */
+void iommufd_error_attach(Error **errp, IOMMUFDStep step,
+                          const IOMMUFDDevice *device, int err);
+
+/**
+ * iommufd_error_page_table: the same, for a step that does not know its device
+ * @errp: set to the cause
+ * @be: the iommufd object
+ * @step: the step that failed
+ * @err: errno of the step
+ */
+void iommufd_error_page_table(Error **errp, const IOMMUFDBackend *be,
+                              IOMMUFDStep step, int err);
+
+/**
+ * iommufd_error_map: report why guest memory was not mapped for DMA
+ * @errp: set to the cause
+ * @iommufd: descriptor of the iommufd
+ * @map: the mapping; its memory accounting mode is filled in
+ * @err: errno of the mapping
+ */
+void iommufd_error_map(Error **errp, int iommufd, IOMMUFDMap *map, int err);
 
 #endif
