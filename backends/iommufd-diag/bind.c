@@ -190,7 +190,7 @@ static IOMMUFDFinding *busy_device(const Look *look)
     if (enabled) {
         return finding_new(IOMMUFD_CAUSE_DEVICE_BUSY, look->err,
             g_strdup("As root, see who has it open: fuser -v "
-                     "/dev/vfio/devices/*\n"),
+                     "/dev/vfio/devices/vfio*\n"),
             "%s is already in use, probably by a process that cannot be seen "
             "from here", look->who);
     }
@@ -376,7 +376,8 @@ static IOMMUFDFinding *access_denied(const Look *look)
                                            "physfn");
 
         return finding_new(IOMMUFD_CAUSE_VF_TOKEN_REQUIRED, look->err,
-            g_strdup("Give the token of the physical function: vf-token=UUID\n"),
+            g_strdup("Give the token of the physical function: "
+                     "vf-token=UUID\n"),
             "%s is a virtual function whose physical function %s is used "
             "through VFIO, the VF token is missing or another", look->who,
             pf ?: "?");
@@ -614,8 +615,8 @@ IOMMUFDFinding *iommufd_diag_attach(const char *root, IOMMUFDStep step,
         if (err == EINVAL) {
             return finding_new(IOMMUFD_CAUSE_ALIGNMENT, err, NULL,
                 "the smallest page of the IOMMU of the %s is probably larger "
-                "than the host's page (%ld bytes)", look.who,
-                sysconf(_SC_PAGESIZE));
+                "than the host's page (%zu bytes)", look.who,
+                (size_t)qemu_real_host_page_size());
         }
         return unsupported(&look, "has no page tables for user space");
     case IOMMUFD_STEP_ATTACH:

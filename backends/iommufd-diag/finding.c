@@ -10,7 +10,7 @@
 #include "internal.h"
 
 static const char *const cause_names[] = {
-#define IOMMUFD_CAUSE(symbol, name) [IOMMUFD_CAUSE_##symbol] = name,
+#define IOMMUFD_CAUSE(symbol, name) name
 #include "system/iommufd-causes.h.inc"
 #undef IOMMUFD_CAUSE
 };

@@ -353,7 +353,7 @@ static IOMMUFDFinding *bad_backing(const char *root, const IOMMUFDMap *map,
         page = g_ascii_strtoull(line + strlen("KernelPageSize:"), NULL, 10) *
                KIB;
     }
-    if (page > (uint64_t)sysconf(_SC_PAGESIZE)) {
+    if (page > qemu_real_host_page_size()) {
         finding = no_huge_pages(root, map, page, err);
         if (finding) {
             return finding;

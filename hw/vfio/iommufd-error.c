@@ -9,12 +9,15 @@
 #include "qemu/osdep.h"
 #include <sys/ioctl.h>
 #include "qapi/error.h"
+#include "qemu/error-report.h"
 #include "qemu/range.h"
 #include "qemu/rcu.h"
 #include "hw/vfio/iommufd-error.h"
 #include "system/iommufd-error.h"
 #include "system/kvm.h"
+#if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
 #include "vfio-iommufd.h"
+#endif
 
 /* As the user calls it, or NULL if @be is */
 static const char *iommufd_id(const IOMMUFDBackend *be)
@@ -130,7 +133,7 @@ static uint64_t ram_to_map(AddressSpace *as)
     return total;
 }
 
-static GArray *usable_ranges(VFIOContainer *bcontainer)
+static GArray *usable_ranges(VFIOAnyContainer *bcontainer)
 {
     GArray *ranges = g_array_new(false, false, sizeof(IOMMUFDRange));
 
@@ -145,7 +148,7 @@ static GArray *usable_ranges(VFIOContainer *bcontainer)
     return ranges;
 }
 
-static void error_map_iommufd(Error **errp, VFIOContainer *bcontainer,
+static void error_map_iommufd(Error **errp, VFIOAnyContainer *bcontainer,
                               IOMMUFDMap *map, int err)
 {
     VFIOIOMMUFDContainer *container = VFIO_IOMMU_IOMMUFD(bcontainer);
@@ -168,17 +171,17 @@ static void error_map_iommufd(Error **errp, VFIOContainer *bcontainer,
     iommufd_error_map(errp, container->be->fd, map, err);
 }
 
-void vfio_error_map(Error **errp, VFIOContainer *bcontainer, MemoryRegion *mr,
-                    hwaddr iova, uint64_t size, void *vaddr, bool readonly,
-                    int err)
+void vfio_error_map(Error **errp, VFIOAnyContainer *bcontainer,
+                    MemoryRegion *mr, hwaddr iova, uint64_t size, void *vaddr,
+                    bool readonly, int err)
 {
     IOMMUFDMap map = {
-        .region = memory_region_name(mr),
+        .region = mr ? memory_region_name(mr) : "guest memory",
         .iova = iova,
         .size = size,
         .vaddr = vaddr,
         .readonly = readonly,
-        .device_memory = memory_region_is_ram_device(mr),
+        .device_memory = mr && memory_region_is_ram_device(mr),
     };
 
     if (object_dynamic_cast(OBJECT(bcontainer), TYPE_VFIO_IOMMU_IOMMUFD)) {
@@ -190,8 +193,9 @@ void vfio_error_map(Error **errp, VFIOContainer *bcontainer, MemoryRegion *mr,
                      size);
 }
 
-void vfio_report_map(VFIOContainer *bcontainer, MemoryRegion *mr, hwaddr iova,
-                     uint64_t size, void *vaddr, bool readonly, int err)
+void vfio_report_map(VFIOAnyContainer *bcontainer, MemoryRegion *mr,
+                     hwaddr iova, uint64_t size, void *vaddr, bool readonly,
+                     int err)
 {
     Error *why = NULL;
 
@@ -199,5 +203,14 @@ void vfio_report_map(VFIOContainer *bcontainer, MemoryRegion *mr, hwaddr iova,
         bcontainer->map_error_reported = true;
         vfio_error_map(&why, bcontainer, mr, iova, size, vaddr, readonly, err);
         error_report_err(why);
+    }
+}
+
+void vfio_warn_device_memory(VFIODevice *vbasedev, Error *err)
+{
+    if (vbasedev) {
+        warn_report_err_once_cond(&vbasedev->dma_warned, err);
+    } else {
+        warn_report_err_once(err);
     }
 }

@@ -18,7 +18,7 @@
 
 /* Stable: tools tell causes apart by the names of iommufd_cause_name() */
 typedef enum IOMMUFDCause {
-#define IOMMUFD_CAUSE(symbol, name) IOMMUFD_CAUSE_##symbol,
+#define IOMMUFD_CAUSE(symbol, name) IOMMUFD_CAUSE_##symbol
 #include "system/iommufd-causes.h.inc"
 #undef IOMMUFD_CAUSE
     IOMMUFD_CAUSE__MAX,

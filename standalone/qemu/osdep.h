@@ -25,6 +25,11 @@
 #include <unistd.h>
 #include <glib.h>
 
+static inline uintptr_t qemu_real_host_page_size(void)
+{
+    return sysconf(_SC_PAGESIZE);
+}
+
 #define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
 
 #endif

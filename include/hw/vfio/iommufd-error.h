@@ -9,7 +9,7 @@
 #ifndef HW_VFIO_IOMMUFD_ERROR_H
 #define HW_VFIO_IOMMUFD_ERROR_H
 
-#include "hw/vfio/vfio-device.h"
+#include "hw/vfio/iommufd-compat.h"
 #include "system/iommufd-diag.h"
 
 /**
@@ -52,16 +52,16 @@ void vfio_iommufd_warn_unshared(const VFIODevice *vbasedev, Error **why);
  * vfio_error_map: report why memory was not mapped for DMA
  * @errp: set to the cause, for containers of iommufd, or to what failed
  * @bcontainer: the container
- * @mr: the memory region
+ * @mr: the memory region, or NULL if it is not known
  * @iova: first I/O virtual address
  * @size: bytes
  * @vaddr: address of the memory in QEMU
  * @readonly: the mapping was to be read-only
  * @err: errno of the mapping
  */
-void vfio_error_map(Error **errp, VFIOContainer *bcontainer, MemoryRegion *mr,
-                    hwaddr iova, uint64_t size, void *vaddr, bool readonly,
-                    int err);
+void vfio_error_map(Error **errp, VFIOAnyContainer *bcontainer,
+                    MemoryRegion *mr, hwaddr iova, uint64_t size, void *vaddr,
+                    bool readonly, int err);
 
 /**
  * vfio_report_map: print why memory was not mapped for DMA, on behalf of a
@@ -70,7 +70,16 @@ void vfio_error_map(Error **errp, VFIOContainer *bcontainer, MemoryRegion *mr,
  * The parameters are those of vfio_error_map().  Prints once for a container:
  * the guest may try again as often as it likes.
  */
-void vfio_report_map(VFIOContainer *bcontainer, MemoryRegion *mr, hwaddr iova,
-                     uint64_t size, void *vaddr, bool readonly, int err);
+void vfio_report_map(VFIOAnyContainer *bcontainer, MemoryRegion *mr,
+                     hwaddr iova, uint64_t size, void *vaddr, bool readonly,
+                     int err);
+
+/**
+ * vfio_warn_device_memory: warn that the memory of a device is not mapped
+ * @vbasedev: the device that the memory is of, or NULL if it is not of VFIO.
+ *     There is one warning for each device.
+ * @err: why, which is freed
+ */
+void vfio_warn_device_memory(VFIODevice *vbasedev, Error *err);
 
 #endif

@@ -132,7 +132,7 @@ class IommufdErrors(IommufdLabTest):
         fake = f'mount -t tmpfs tmpfs {SYSFS} && mkdir -p {path}'
         self.check_error(
             self.device(EDU),
-            f"vfio {EDU}: the device's driver has registered no VFIO "
+            f"vfio {EDU}: driver '(none)' has registered no VFIO "
             f'device: {path}: No such file or directory', setup=fake)
         self.check_error(
             self.device(EDU),

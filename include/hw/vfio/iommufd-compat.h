@@ -1,0 +1,21 @@
+/*
+ * The names of VFIO's parts that differ between the bases
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef HW_VFIO_IOMMUFD_COMPAT_H
+#define HW_VFIO_IOMMUFD_COMPAT_H
+
+#if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
+#include "hw/vfio/vfio-device.h"
+#include "hw/vfio/vfio-container.h"
+typedef VFIOContainer VFIOAnyContainer;
+#else /* QEMU 10.0, where VFIOContainer is the legacy one */
+#include "hw/vfio/vfio-common.h"
+typedef VFIOContainerBase VFIOAnyContainer;
+#endif
+
+#endif
