@@ -286,35 +286,40 @@ static bool match_mapping(const char *line, void *opaque)
     return false;
 }
 
-/* The type of the file system that a path is on, by its longest mount point */
+typedef struct Mount {
+    const char *path;
+    size_t longest;
+    char *type;
+} Mount;
+
+/* Goes on to the end: the longest mount point that leads to the path counts */
+static bool match_mount(const char *line, void *opaque)
+{
+    g_auto(GStrv) fields = g_strsplit(line, " ", 4);
+    Mount *mount = opaque;
+    size_t len;
+
+    if (g_strv_length(fields) < 4) {
+        return false;
+    }
+    len = strlen(fields[1]);
+    if (len >= mount->longest && g_str_has_prefix(mount->path, fields[1]) &&
+        (len == 1 || mount->path[len] == '/')) {
+        mount->longest = len;
+        g_free(mount->type);
+        mount->type = g_strescape(fields[2], NULL);
+    }
+    return false;
+}
+
+/* The type of the file system that a path is on, or NULL */
 static char *file_system(const char *root, const char *path)
 {
-    g_autofree char *text = NULL;
-    g_autofree char *full = g_build_filename(root, "proc/self/mounts", NULL);
-    g_auto(GStrv) lines = NULL;
-    char *type = NULL;
-    size_t longest = 0;
+    g_autofree char *line = NULL;
+    Mount mount = { .path = path };
 
-    if (!g_file_get_contents(full, &text, NULL, NULL)) {
-        return NULL;
-    }
-    lines = g_strsplit(text, "\n", 0);
-    for (char **line = lines; *line; line++) {
-        g_auto(GStrv) fields = g_strsplit(*line, " ", 4);
-        size_t len;
-
-        if (g_strv_length(fields) < 4) {
-            continue;
-        }
-        len = strlen(fields[1]);
-        if (len >= longest && g_str_has_prefix(path, fields[1]) &&
-            (len == 1 || path[len] == '/')) {
-            longest = len;
-            g_free(type);
-            type = g_strescape(fields[2], NULL);
-        }
-    }
-    return type;
+    host_find(root, "proc/self/mounts", match_mount, &mount, &line);
+    return mount.type;
 }
 
 static IOMMUFDFinding *no_huge_pages(const char *root, const IOMMUFDMap *map,

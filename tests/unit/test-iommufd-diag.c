@@ -44,8 +44,8 @@ static void host_free(char *root)
 {
     const char *argv[] = { "rm", "-rf", root, NULL };
 
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL,
-                 NULL, NULL, NULL);
+    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL,
+                 NULL, NULL, NULL, NULL);
     g_free(root);
 }
 
@@ -1038,8 +1038,8 @@ static void test_attach(void)
                  "the host's IOMMU dmar0 has no page tables for user space "
                  "for the device");
     page = g_strdup_printf("the smallest page of the IOMMU of the device is "
-                           "probably larger than the host's page (%ld bytes)",
-                           sysconf(_SC_PAGESIZE));
+                           "probably larger than the host's page (%zu bytes)",
+                           (size_t)qemu_real_host_page_size());
     check_attach(&host, IOMMUFD_STEP_HWPT_ALLOC, EINVAL,
                  IOMMUFD_CAUSE_ALIGNMENT, page);
     host_file(host.root, "/sys/kernel/iommu_groups/12/reserved_regions",

@@ -1,0 +1,203 @@
+/*
+ * Fuzzing the IOMMUFD diagnosis with made-up hosts
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include <ftw.h>
+#include "system/iommufd-diag.h"
+
+#define DEVICE "sys/bus/pci/devices/0000:00:05.0"
+
+/*
+ * An input is a list of entries: one byte for the place, one for the kind,
+ * one for the length, and the content.  The last three bytes are an errno,
+ * a stage, and flags.
+ */
+
+static const char *const places[] = {
+    "dev/iommu",
+    "dev/vfio/devices/vfio7",
+    "proc/1/comm",
+    "proc/1/fd/9",
+    "proc/1/status",
+    "proc/cmdline",
+    "proc/config.gz",
+    "proc/interrupts",
+    "proc/misc",
+    "proc/self/attr/current",
+    "proc/self/cgroup",
+    "proc/self/fd/0",
+    "proc/self/limits",
+    "proc/self/mounts",
+    "proc/self/smaps",
+    "proc/self/status",
+    "proc/self/uid_map",
+    "proc/sys/kernel/osrelease",
+    "sys/class/block/sda",
+    "sys/class/iommu/dmar0",
+    "sys/class/misc/iommu/dev",
+    "sys/class/net/eth0",
+    "sys/class/vfio-dev",
+    "sys/class/vfio/5/dev",
+    "sys/dev/char/1:3",
+    "sys/firmware/acpi/tables/DMAR",
+    "sys/fs/cgroup/memory.max",
+    "sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages",
+    "sys/module/iommufd/parameters/allow_unsafe_interrupts",
+    "sys/bus/pci/devices/0001:00:05.0",
+    "sys/bus/pci/drivers/vfio-pci",
+    DEVICE,
+    DEVICE "/boot_vga",
+    DEVICE "/class",
+    DEVICE "/device",
+    DEVICE "/driver",
+    DEVICE "/driver_override",
+    DEVICE "/enable",
+    DEVICE "/iommu",
+    DEVICE "/iommu_group",
+    DEVICE "/iommu_group/devices/0000:00:05.1",
+    DEVICE "/iommu_group/devices/0000:00:05.1/driver",
+    DEVICE "/iommu_group/name",
+    DEVICE "/iommu_group/reserved_regions",
+    DEVICE "/physfn",
+    DEVICE "/sriov_numvfs",
+    DEVICE "/subsystem",
+    DEVICE "/vendor",
+    DEVICE "/vfio-dev",
+    DEVICE "/vfio-dev/vfio7",
+    DEVICE "/vfio-dev/vfio7/dev",
+    "boot/config-6",
+    "usr/lib/modules/6/modules.dep",
+};
+
+static int remove_entry(const char *path, const struct stat *st, int type,
+                        struct FTW *ftw)
+{
+    return remove(path);
+}
+
+static void add_entry(const char *root, uint8_t place, uint8_t kind,
+                      const char *content, size_t len)
+{
+    g_autofree char *path =
+        g_build_filename(root, places[place % G_N_ELEMENTS(places)], NULL);
+    g_autofree char *dir = g_path_get_dirname(path);
+    g_autofree char *text = g_strndup(content, len);
+
+    if (g_mkdir_with_parents(dir, 0755)) {
+        return;
+    }
+    switch (kind % 4) {
+    case 0:
+        g_file_set_contents(path, content, len, NULL);
+        break;
+    case 1:
+        /* Links stay below the root, but for devices that are everywhere */
+        if (*text != '/' || g_str_equal(text, "/dev/null")) {
+            symlink(text, path);
+        }
+        break;
+    case 2:
+        mkdir(path, 0755);
+        break;
+    case 3:
+        mkfifo(path, 0644);
+        break;
+    }
+}
+
+static void diagnose(const char *root, int err, uint8_t stage, uint8_t flags)
+{
+    const IOMMUFDRange range = { 0x1000, 0x7fffffffff };
+    const IOMMUFDPeer peer = {
+        .name = "hd0",
+        .sysfsdev = flags & 1 ? "/" DEVICE : NULL,
+        .fd = 0,
+        .iommufd = flags & 2 ? "iommufd0" : NULL,
+    };
+    const IOMMUFDDevice device = {
+        .sysfsdev = flags & 4 ? "/" DEVICE : NULL,
+        .fd = 0,
+        .iommufd = flags & 8 ? -1 : 0,
+        .id = "iommufd0",
+        .already_bound = flags & 16,
+        .kvm = flags & 32,
+        .peers = &peer,
+        .n_peers = flags & 64 ? 1 : 0,
+    };
+    const IOMMUFDMap map = {
+        .region = "ram",
+        .iova = flags & 1 ? UINT64_MAX - 0xfff : 0x1000,
+        .size = flags & 2 ? 0x1000 : 0x10000000,
+        .vaddr = (void *)0x7f0000001000,
+        .device_memory = flags & 4,
+        .total = 0x10000000,
+        .mode = flags & 8 ? IOMMUFD_ACCOUNTING_MODE_PROCESS :
+                IOMMUFD_ACCOUNTING_MODE_USER,
+        .ranges = &range,
+        .n_ranges = flags & 16 ? 1 : 0,
+        .page_size = flags & 32 ? 0x10000 : 0,
+        .peers = &peer,
+        .n_peers = flags & 64 ? 1 : 0,
+    };
+    g_autoptr(IOMMUFDFinding) f = NULL;
+
+    switch (stage % 6) {
+    case 0:
+        f = iommufd_diag_iommu_open(root, err);
+        break;
+    case 1:
+        f = iommufd_diag_iommu_fd(root, 0, flags & 1, err);
+        break;
+    case 2:
+        f = iommufd_diag_device_node(root, "/" DEVICE, err);
+        break;
+    case 3:
+        f = iommufd_diag_bind(root, &device, err);
+        break;
+    case 4:
+        f = iommufd_diag_attach(root, flags % 4, &device, err);
+        break;
+    case 5:
+        f = iommufd_diag_map(root, &map, err);
+        break;
+    }
+
+    /* What goes to a user is one line that a terminal and JSON can take */
+    g_assert_nonnull(f);
+    g_assert_cmpint(f->cause, <, IOMMUFD_CAUSE__MAX);
+    for (const char *c = f->message; *c; c++) {
+        g_assert_true(g_ascii_isprint(*c));
+    }
+    if (f->remedy) {
+        g_assert_true(g_str_has_suffix(f->remedy, "\n"));
+        g_assert_true(g_utf8_validate(f->remedy, -1, NULL));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    g_autofree char *root = g_build_filename(g_get_tmp_dir(),
+                                             "iommufd-fuzz-XXXXXX", NULL);
+    size_t end = size - 3;
+
+    if (size < 3 || size > 4096) {
+        return 0;
+    }
+    g_assert_nonnull(g_mkdtemp(root));
+    for (size_t i = 0; i + 3 <= end;) {
+        size_t len = MIN(data[i + 2], end - i - 3);
+
+        add_entry(root, data[i], data[i + 1], (const char *)data + i + 3, len);
+        i += 3 + len;
+    }
+    diagnose(root, data[end], data[end + 1], data[end + 2]);
+    nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    return 0;
+}
