@@ -12,12 +12,13 @@ help:
 	@echo 'make                     build qemu-system-x86_64 (runs ./configure if that was not done)'
 	@echo 'make setup               install the Debian packages that are needed (root or sudo)'
 	@echo 'make demo                from nothing to a device passed through a real iommufd'
-	@echo 'make check               patches, unit, qtest and functional tests'
+	@echo 'make check               patches, unit, qtest and functional tests; with SANITIZE=1 under ASan and UBSan'
 	@echo 'make check-patches       only the patches'
 	@echo 'make check-series        each patch compiles, in order'
 	@echo 'make check-targets       the properties of the devices on all targets'
 	@echo 'make refresh             write the patch files from the prepared trees'
 	@echo 'make lab                 a console in the lab; RUN=script runs that, KERNEL=variant picks a kernel'
+	@echo 'make fuzz                fuzz the diagnosis for SECONDS=600 (needs clang)'
 	@echo 'make bench               measure'
 	@echo 'make install             PREFIX=$(PREFIX) DESTDIR='
 	@echo
@@ -32,7 +33,7 @@ demo:
 	@tests/lab/demo
 
 check:
-	@scripts/check $(base)
+	@scripts/check $(base) $(if $(SANITIZE),--sanitize)
 
 check-patches:
 	@scripts/check $(base) patches
@@ -49,10 +50,13 @@ refresh:
 lab: build
 	@tests/lab/run $(if $(KERNEL),--kernel $(KERNEL)) $(RUN)
 
+fuzz:
+	@tests/fuzz/run $(SECONDS)
+
 bench: build
 	@tests/bench/run
 
 install:
 	@scripts/install $(base) --prefix=$(PREFIX) $(if $(DESTDIR),--destdir=$(DESTDIR))
 
-.PHONY: build help setup demo check check-patches check-series check-targets refresh lab bench install
+.PHONY: build help setup demo check check-patches check-series check-targets refresh lab fuzz bench install
