@@ -1,0 +1,162 @@
+/*
+ * What is known about the host's iommufd and about iommufd objects
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include <sys/ioctl.h>
+#include <linux/iommufd.h>
+#include "hw/vfio/iommufd-query.h"
+#include "qapi/qapi-commands-iommufd.h"
+#include "qom/object_interfaces.h"
+#include "system/iommufd.h"
+#include "system/iommufd-diag.h"
+#include "system/iommufd-error.h"
+
+#define IOMMU_NODE "/dev/iommu"
+
+/* A kernel that knows a command refuses the size before it does anything */
+static bool knows_command(int fd, unsigned long command)
+{
+    uint32_t size = 0;
+
+    return ioctl(fd, command, &size) == 0 || errno != ENOTTY;
+}
+
+static bool query_accounting(int fd, IOMMUFDAccounting *accounting)
+{
+    IOMMUFDAccountingMode mode = iommufd_accounting_mode(fd);
+
+    *accounting = mode == IOMMUFD_ACCOUNTING_MODE_PROCESS ?
+                  IOMMUFD_ACCOUNTING_PROCESS : IOMMUFD_ACCOUNTING_USER;
+    return mode != IOMMUFD_ACCOUNTING_MODE_UNKNOWN;
+}
+
+static void query_interrupts(IOMMUFDKernelInfo *info)
+{
+    g_autofree char *interrupts = NULL;
+    g_autofree char *parameter = NULL;
+
+    /* x86 has an IO-APIC, whose name starts with IR- if it remaps */
+    if (g_file_get_contents("/proc/interrupts", &interrupts, NULL, NULL) &&
+        strstr(interrupts, "IO-APIC")) {
+        info->has_interrupt_isolation = true;
+        info->interrupt_isolation = strstr(interrupts, " IR-");
+    }
+    if (g_file_get_contents("/sys/module/iommufd/parameters/"
+                            "allow_unsafe_interrupts", &parameter, NULL,
+                            NULL)) {
+        info->has_allow_unsafe_interrupts = true;
+        info->allow_unsafe_interrupts = parameter[0] == 'Y';
+    }
+}
+
+static IOMMUFDKernelInfo *query_kernel(int fd)
+{
+    IOMMUFDKernelInfo *info = g_new0(IOMMUFDKernelInfo, 1);
+
+    info->map_file = knows_command(fd, IOMMU_IOAS_MAP_FILE);
+    info->change_process = knows_command(fd, IOMMU_IOAS_CHANGE_PROCESS);
+    query_interrupts(info);
+    return info;
+}
+
+static IOMMUFDFinding *query_node(IOMMUFDKernelInfo **kernel)
+{
+    IOMMUFDFinding *finding = NULL;
+    int fd = qemu_open_old(IOMMU_NODE, O_RDWR);
+
+    if (fd < 0) {
+        return iommufd_diag_iommu_open("/", errno);
+    }
+    if (iommufd_fd_is_iommufd(fd)) {
+        *kernel = query_kernel(fd);
+        (*kernel)->has_default_accounting =
+            query_accounting(fd, &(*kernel)->default_accounting);
+    } else {
+        finding = iommufd_diag_iommu_fd("/", fd, false, errno);
+    }
+    close(fd);
+    return finding;
+}
+
+static int query_object(Object *obj, void *opaque)
+{
+    IOMMUFDObjectInfoList **list = opaque;
+    IOMMUFDBackend *be;
+    IOMMUFDObjectInfo *info;
+
+    if (!object_dynamic_cast(obj, TYPE_IOMMUFD_BACKEND)) {
+        return 0;
+    }
+    be = IOMMUFD_BACKEND(obj);
+    info = g_new0(IOMMUFDObjectInfo, 1);
+    info->id = g_strdup(object_get_canonical_path_component(obj));
+    info->descriptor = be->owned ? IOMMUFD_DESCRIPTOR_OPENED
+                                 : IOMMUFD_DESCRIPTOR_PASSED;
+    info->has_accounting = query_accounting(be->fd, &info->accounting);
+    info->users = be->users;
+    info->devices = vfio_iommufd_query_devices(be);
+    QAPI_LIST_PREPEND(*list, info);
+    return 0;
+}
+
+/* Management tools hide the node from QEMU, and pass a descriptor instead */
+static int query_kernel_of_object(Object *obj, void *opaque)
+{
+    IOMMUFDKernelInfo **kernel = opaque;
+    IOMMUFDBackend *be;
+
+    if (!object_dynamic_cast(obj, TYPE_IOMMUFD_BACKEND)) {
+        return 0;
+    }
+    be = IOMMUFD_BACKEND(obj);
+    if (!iommufd_fd_is_iommufd(be->fd)) {
+        return 0;
+    }
+    *kernel = query_kernel(be->fd);
+    (*kernel)->object = g_strdup(object_get_canonical_path_component(obj));
+    return 1;
+}
+
+/* Only physical devices need it, so iommufd as such is available */
+static void check_interrupts(IOMMUFDInfo *info)
+{
+    const IOMMUFDKernelInfo *kernel = info->kernel;
+
+    if (kernel->has_interrupt_isolation && !kernel->interrupt_isolation &&
+        !kernel->allow_unsafe_interrupts) {
+        info->cause = g_strdup("no-interrupt-isolation");
+        info->message = g_strdup("the host does not isolate the interrupts of "
+                                 "devices, interrupt remapping is off");
+        info->remedy = g_strdup("Enable interrupt remapping, or accept that "
+                                "assigned devices can send any interrupt to "
+                                "the host: "
+                                "iommufd.allow_unsafe_interrupts=1\n");
+    }
+}
+
+IOMMUFDInfo *qmp_query_iommufd(Error **errp)
+{
+    IOMMUFDInfo *info = g_new0(IOMMUFDInfo, 1);
+    Object *objects = object_get_objects_root();
+    g_autoptr(IOMMUFDFinding) finding = query_node(&info->kernel);
+
+    info->node = g_strdup(IOMMU_NODE);
+    if (finding) {
+        object_child_foreach(objects, query_kernel_of_object, &info->kernel);
+    }
+    info->available = info->kernel;
+    if (info->available) {
+        check_interrupts(info);
+    } else {
+        info->cause = g_strdup(iommufd_cause_name(finding->cause));
+        info->message = g_strdup(finding->message);
+        info->remedy = g_strdup(finding->remedy);
+    }
+    object_child_foreach(objects, query_object, &info->objects);
+    return info;
+}

@@ -1,0 +1,65 @@
+/*
+ * What is known about VFIO devices that use an iommufd object
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include <sys/sysmacros.h>
+#include "pci.h"
+#include "hw/vfio/iommufd-query.h"
+#include "system/iommufd-mappings.h"
+
+/*
+ * A device that came as a descriptor has no path, but the number of its node
+ * leads to DEVICE/vfio-dev/vfioN in sysfs.
+ */
+static char *host_device_name(const VFIODevice *vbasedev)
+{
+    g_autofree char *link = NULL;
+    g_autofree char *path = NULL;
+    struct stat st;
+
+    if (vbasedev->sysfsdev) {
+        return g_path_get_basename(vbasedev->sysfsdev);
+    }
+    if (fstat(vbasedev->fd, &st)) {
+        return NULL;
+    }
+    link = g_strdup_printf("/sys/dev/char/%u:%u/../..", major(st.st_rdev),
+                           minor(st.st_rdev));
+    path = realpath(link, NULL);
+    return path ? g_path_get_basename(path) : NULL;
+}
+
+static IOMMUFDDeviceInfo *query_device(VFIODevice *vbasedev)
+{
+    IOMMUFDDeviceInfo *info = g_new0(IOMMUFDDeviceInfo, 1);
+
+    info->id = g_strdup(vbasedev->dev->id);
+    info->host_device = host_device_name(vbasedev);
+    info->driver = g_strdup(object_get_typename(OBJECT(vbasedev->dev)));
+    info->devid = vbasedev->devid;
+    vfio_iommufd_get_ids(vbasedev, &info->ioas, &info->hwpt);
+    info->has_hwpt = info->hwpt;
+    info->dirty_tracking = vbasedev->iommu_dirty_tracking;
+    iommufd_mappings_sum(vbasedev->iommufd, info->ioas, &info->mappings,
+                         &info->mapped);
+    return info;
+}
+
+IOMMUFDDeviceInfoList *vfio_iommufd_query_devices(IOMMUFDBackend *be)
+{
+    IOMMUFDDeviceInfoList *list = NULL;
+    VFIODevice *vbasedev;
+
+    /* The newest device comes first, and so ends up last */
+    QLIST_FOREACH(vbasedev, &vfio_device_list, global_next) {
+        if (vbasedev->iommufd == be) {
+            QAPI_LIST_PREPEND(list, query_device(vbasedev));
+        }
+    }
+    return list;
+}
