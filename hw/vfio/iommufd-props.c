@@ -1,5 +1,5 @@
 /*
- * The "iommufd" and "fd" properties of VFIO devices
+ * Properties of VFIO devices that iommufd has to do with
  *
  * Copyright (c) 2026 qemu-iommufd developers
  *
@@ -8,7 +8,14 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qapi/qobject-input-visitor.h"
+#include "qapi/visitor.h"
+#include "hw/pci/pci_device.h"
+#include "hw/vfio/device-sysfs.h"
 #include "hw/vfio/iommufd-props.h"
+#include "qemu/cutils.h"
+#include "qobject/qstring.h"
+#include "qom/object_interfaces.h"
 #include "system/iommufd.h"
 
 static void vfio_iommufd_refuse(Object *obj, Visitor *v, const char *name,
@@ -23,15 +30,165 @@ static void vfio_iommufd_refuse(Object *obj, Visitor *v, const char *name,
                       "legacy VFIO container.\n");
 }
 
+static int vfio_iommufd_add_id(Object *obj, void *opaque)
+{
+    GPtrArray *ids = opaque;
+
+    if (object_dynamic_cast(obj, TYPE_IOMMUFD_BACKEND)) {
+        g_ptr_array_add(ids, (char *)object_get_canonical_path_component(obj));
+    }
+    return 0;
+}
+
+/* The ids of all iommufd objects, "" if there are none */
+static char *vfio_iommufd_ids(void)
+{
+    g_autoptr(GPtrArray) ids = g_ptr_array_new();
+
+    object_child_foreach(object_get_objects_root(), vfio_iommufd_add_id, ids);
+    g_ptr_array_sort(ids, (GCompareFunc)qemu_pstrcmp0);
+    g_ptr_array_add(ids, NULL);
+    return g_strjoinv(", ", (char **)ids->pdata);
+}
+
+/* The setters of "iommufd" and "fd" that QOM has made, for any class */
+static ObjectPropertyAccessor *set_link, *set_str;
+
+static void vfio_iommufd_set(ObjectPropertyAccessor *set, Object *obj,
+                             const char *name, const char *value,
+                             void *opaque, Error **errp)
+{
+    g_autoptr(QString) string = qstring_from_str(value);
+    Visitor *v = qobject_input_visitor_new(QOBJECT(string));
+
+    set(obj, v, name, opaque, errp);
+    visit_free(v);
+}
+
+static void vfio_iommufd_set_link(Object *obj, Visitor *v, const char *name,
+                                  void *opaque, Error **errp)
+{
+    g_autofree char *path = NULL;
+    g_autofree char *ids = NULL;
+    Object *other;
+
+    if (!visit_type_str(v, name, &path, errp)) {
+        return;
+    }
+    if (*path && !object_resolve_path_type(path, TYPE_IOMMUFD_BACKEND, NULL)) {
+        other = object_resolve_path(path, NULL);
+        if (other) {
+            error_setg(errp, "'%s' is a %s object, not an iommufd object",
+                       path, object_get_typename(other));
+            return;
+        }
+        ids = vfio_iommufd_ids();
+        error_set(errp, ERROR_CLASS_DEVICE_NOT_FOUND,
+                  "no iommufd object '%s'; create it before the device "
+                  "(existing: %s)", path, *ids ? ids : "none");
+        return;
+    }
+    vfio_iommufd_set(set_link, obj, name, path, opaque, errp);
+}
+
+static void vfio_iommufd_set_fd(Object *obj, Visitor *v, const char *name,
+                                void *opaque, Error **errp)
+{
+    g_autofree char *fd = NULL;
+
+    if (!visit_type_str(v, name, &fd, NULL)) {
+        error_setg(errp, "fd must be a string: a name given to getfd, or a "
+                   "number in quotes");
+        return;
+    }
+    vfio_iommufd_set(set_str, obj, name, fd, opaque, errp);
+}
+
 void vfio_iommufd_init_props(ObjectClass *klass)
 {
+    ObjectProperty *iommufd = object_class_property_find(klass, "iommufd");
+    ObjectProperty *fd = object_class_property_find(klass, "fd");
+
     object_class_property_set_description(klass, "fd",
                                           "Descriptor of the VFIO device node "
                                           "(/dev/vfio/devices/vfioN), opened "
                                           "by the caller; needs iommufd");
 
-    if (!object_class_by_name(TYPE_IOMMUFD_BACKEND)) {
-        object_class_property_find(klass, "iommufd")->set = vfio_iommufd_refuse;
-        object_class_property_find(klass, "fd")->set = vfio_iommufd_refuse;
+    if (object_class_by_name(TYPE_IOMMUFD_BACKEND)) {
+        set_link = iommufd->set;
+        set_str = fd->set;
+        iommufd->set = vfio_iommufd_set_link;
+        fd->set = vfio_iommufd_set_fd;
+    } else {
+        iommufd->set = vfio_iommufd_refuse;
+        fd->set = vfio_iommufd_refuse;
+    }
+}
+
+/* What "host" reads while it is not set */
+#define NO_HOST "ffff:ff:ff.f"
+
+static bool vfio_check_same(const char *what, const char *device,
+                            const char *wanted, const char *option,
+                            Error **errp)
+{
+    g_autofree char *is = g_path_get_basename(device);
+
+    if (strcmp(is, wanted)) {
+        error_setg(errp, "%s is %s, not %s as %s= says",
+                   what, is, wanted, option);
+        return false;
+    }
+    return true;
+}
+
+bool vfio_iommufd_check_options(Object *dev, int fd, const char *sysfsdev,
+                                bool iommufd, Error **errp)
+{
+    g_autofree char *path = sysfsdev ? realpath(sysfsdev, NULL) : NULL;
+    g_autofree char *device = fd < 0 ? g_strdup(path) : vfio_sysfs_from_fd(fd);
+    g_autofree char *name = NULL;
+    g_autofree char *host = NULL;
+    g_autofree char *what = NULL;
+
+    if (fd < 0 && !sysfsdev) {
+        error_setg(errp, "no host device given: %s needs sysfsdev=PATH, or "
+                   "fd=FD with iommufd=ID", object_get_typename(dev));
+        return false;
+    }
+    if (fd >= 0 && !iommufd) {
+        error_setg(errp, "fd= needs iommufd=, the id of an iommufd object");
+        return false;
+    }
+    if (!device) {
+        /* What uses the fd or the path says better what is wrong with it */
+        return true;
+    }
+
+    what = fd < 0 ? g_strdup_printf("sysfsdev=%s", sysfsdev)
+                  : g_strdup_printf("fd %d", fd);
+    if (sysfsdev) {
+        name = g_path_get_basename(path ?: sysfsdev);
+        if (!vfio_check_same(what, device, name, "sysfsdev", errp)) {
+            return false;
+        }
+    }
+    if (object_dynamic_cast(dev, TYPE_PCI_DEVICE)) {
+        host = object_property_get_str(dev, "host", &error_abort);
+        if (strcmp(host, NO_HOST) &&
+            !vfio_check_same(what, device, host, "host", errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void vfio_iommufd_suggest(Error **errp)
+{
+    g_autofree char *ids = vfio_iommufd_ids();
+
+    if (*ids) {
+        error_prepend(errp, "legacy VFIO container, as iommufd= is not set "
+                      "(existing: %s): ", ids);
     }
 }

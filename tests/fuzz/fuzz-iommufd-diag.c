@@ -9,6 +9,7 @@
 #include "qemu/osdep.h"
 #include <ftw.h>
 #include "system/iommufd-diag.h"
+#include "fuzz.h"
 
 #define DEVICE "sys/bus/pci/devices/0000:00:05.0"
 
@@ -178,8 +179,6 @@ static void diagnose(const char *root, int err, uint8_t stage, uint8_t flags)
         g_assert_true(g_utf8_validate(f->remedy, -1, NULL));
     }
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

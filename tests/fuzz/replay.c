@@ -7,8 +7,7 @@
  */
 
 #include "qemu/osdep.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 int main(int argc, char **argv)
 {

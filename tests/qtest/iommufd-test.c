@@ -270,7 +270,7 @@ static void test_device_fd_without_id(void)
                                       " {'driver': 'vfio-pci',"
                                       "  'fd': 'null'}}"));
         g_assert_cmpstr(desc, ==,
-                        "Use FD passing only with iommufd backend");
+                        "fd= needs iommufd=, the id of an iommufd object");
     }
     qtest_qmp_assert_success(qts, "{'execute': 'query-status'}");
     qtest_quit(qts);

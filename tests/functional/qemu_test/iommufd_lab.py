@@ -28,7 +28,7 @@ class IommufdLabTest(QemuSystemTest):
     # what has come from the console and is not looked at yet
     _received = ''
 
-    def boot_lab(self, kernel='full', append=''):
+    def boot_lab(self, kernel='full', append='', options=()):
         """Boot the lab with a variant of its kernel."""
         self.set_machine('q35')
         self.require_accelerator('tcg')
@@ -39,8 +39,8 @@ class IommufdLabTest(QemuSystemTest):
         for line in (LAB / 'machine').read_text(encoding='utf-8').splitlines():
             if line.startswith('-') and not line.startswith('-machine'):
                 self.vm.add_args(*line.split())
-        self.vm.add_args('-kernel', bzimage, '-initrd', str(initramfs),
-                         '-append', append)
+        self.vm.add_args(*options, '-kernel', bzimage,
+                         '-initrd', str(initramfs), '-append', append)
         self.vm.launch()
         self._wait('# ', self.BOOT_LIMIT, 'boot')
         # From here on the console carries what commands say, and no more.

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+#
+# Options that name a device in different ways
+#
+# SPDX-License-Identifier: GPL-2.0-or-later
+
+from qemu_test.iommufd_lab import IommufdLabTest
+
+EDU = '0000:00:04.0'
+EDU2 = '0000:00:05.0'
+# igb behind a root port, and its first virtual function
+PF = '0000:01:00.0'
+VF = '0000:01:10.0'
+TOKEN = '5a1fa3c8-f0d5-4b38-9a01-93b1b0b3c0de'
+SYSFS = '/sys/bus/pci/devices'
+NODES = '9<>/dev/iommu 8<>/dev/vfio/devices/vfio0'
+OBJECT = '-object iommufd,id=iommufd0'
+# without busybox's timeout, which keeps descriptors open for a second
+QEMU = ('qemu-system-x86_64 -machine q35 -accel qtest -nodefaults'
+        ' -display none -L /usr/share/qemu')
+
+
+class IommufdOptions(IommufdLabTest):
+    """Against a real iommufd."""
+
+    def check_error(self, options, message):
+        """QEMU refuses the options, and says so first."""
+        output = self.fail_in_lab(f'{QEMU} {options}')
+        self.assertIn(f': {message}', output.splitlines()[0] + '\n')
+
+    def test_mdev(self):
+        """A mediated device is known as one, however it is named."""
+        self.boot_lab()
+        self.succeed_in_lab('mtty --fds')
+        self.succeed_in_lab('mkdir /tmp/sysfs &&'
+                            ' mount -t sysfs sysfs /tmp/sysfs')
+        self.succeed_in_lab('mtty --sysfs /tmp/sysfs')
+
+    def test_two_devices(self):
+        """The descriptor is one device, another option names another."""
+        self.boot_lab()
+        self.succeed_in_lab(f'bind {EDU}')
+        device = f'{OBJECT},fd=9 -device vfio-pci,fd=8,iommufd=iommufd0'
+        self.check_error(f'{device},host={EDU2} {NODES}',
+                         f'fd 8 is {EDU}, not {EDU2} as host= says\n')
+        self.check_error(f'{device},sysfsdev={SYSFS}/{EDU2} {NODES}',
+                         f'fd 8 is {EDU}, not {EDU2} as sysfsdev= says\n')
+        for same in f'host={EDU}', f'sysfsdev={SYSFS}/{EDU}':
+            self.succeed_in_lab(f'echo quit | {QEMU} -monitor stdio '
+                                f'{device},{same} {NODES}')
+
+    def test_object_not_used(self):
+        """The objects there are, for who has forgotten or misspelt one."""
+        self.boot_lab()
+        objects = f'-object iommufd,id=iommufd1 {OBJECT}'
+        self.check_error(f'{objects} -device vfio-pci,host={EDU}',
+                         f'vfio {EDU}: legacy VFIO container, as iommufd= is '
+                         'not set (existing: iommufd0, iommufd1): ')
+        self.check_error(f'{objects} -device vfio-pci,host={EDU},iommufd=0',
+                         "no iommufd object '0'; create it before the device "
+                         '(existing: iommufd0, iommufd1)\n')
+
+    def test_object_in_use(self):
+        """Who wants to delete an object learns which devices have it."""
+        self.boot_lab()
+        self.succeed_in_lab(f'bind {EDU} {EDU2}')
+        output = self.succeed_in_lab(
+            f'(echo object_del iommufd0; echo quit) | {QEMU} -monitor stdio'
+            f' {OBJECT} -device vfio-pci,host={EDU2},id=b,iommufd=iommufd0'
+            f' -device vfio-pci,host={EDU},id=a,iommufd=iommufd0')
+        self.assertIn("Error: object 'iommufd0' is in use by a, b, "
+                      'can not be deleted\n', output)
+
+    def too_old_for_token(self):
+        """QEMU 10.0 has the headers of a kernel that knows no token."""
+        return 'version 10.0' in self.succeed_in_lab(f'{QEMU} --version')
+
+    def test_vf_token(self):
+        """Only who knows the token may have the virtual function."""
+        self.boot_lab('sriov', append='vfio_pci.enable_sriov=1', options=(
+            '-device', 'pcie-root-port,id=rp0,slot=1,addr=7.0',
+            '-device', 'igb,bus=rp0'))
+        if self.too_old_for_token():
+            self.skipTest('this QEMU passes no token')
+        self.succeed_in_lab(f'bind {PF}')
+        # the physical function is in use while it has a token
+        self.succeed_in_lab(
+            f'{QEMU} -daemonize {OBJECT}'
+            f' -device vfio-pci,host={PF},iommufd=iommufd0,vf-token={TOKEN}')
+        self.succeed_in_lab(f'echo 1 >{SYSFS}/{PF}/sriov_numvfs; bind {VF}')
+        device = f'{OBJECT} -device vfio-pci,host={VF},iommufd=iommufd0'
+        self.succeed_in_lab(f'echo quit | {QEMU} -monitor stdio'
+                            f' {device},vf-token={TOKEN}')
+        wrong = TOKEN.replace('5', '6')
+        for option in '', f',vf-token={wrong}':
+            output = self.fail_in_lab(f'{QEMU} {device}{option}')
+            self.assertIn('Permission denied', output)
+
+    def test_vf_token_refused(self):
+        """The kernel is too old, or the device has no use for it."""
+        self.boot_lab()
+        self.succeed_in_lab(f'bind {EDU}')
+        options = (f'{OBJECT} -device vfio-pci,host={EDU},iommufd=iommufd0,'
+                   f'vf-token={TOKEN}')
+        if self.too_old_for_token():
+            self.check_error(options, f'vfio {EDU}: vf-token= cannot be used '
+                             'with iommufd=, this QEMU was built with headers '
+                             'older than Linux 6.17\n')
+            return
+        self.check_error(options,
+                         f'vfio {EDU}: vf-token= is for functions of SR-IOV, '
+                         'and this device is none: Invalid argument\n')
+        # a device that looks like one with virtual functions
+        self.succeed_in_lab(
+            f'cd {SYSFS}/{EDU}/ && mkdir -p /tmp/pf/vfio-dev/vfio0 &&'
+            ' cat vfio-dev/vfio0/dev >/tmp/pf/vfio-dev/vfio0/dev &&'
+            ' echo 8 >/tmp/pf/sriov_totalvfs &&'
+            ' mount --bind /tmp/pf $(pwd -P)')
+        release = self.succeed_in_lab('uname -r').strip()
+        self.check_error(options,
+                         f'vfio {EDU}: vf-token= cannot be used with '
+                         f'iommufd=, Linux {release} takes no token when it '
+                         'binds this device to an iommufd: Invalid argument\n')
+
+
+if __name__ == '__main__':
+    IommufdLabTest.main()

@@ -1,0 +1,344 @@
+/*
+ * QTest for who closes a passed descriptor, and when
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include <linux/filter.h>
+#include <linux/iommufd.h>
+#include <linux/seccomp.h>
+#include <linux/vfio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include "libqtest.h"
+#include "qobject/qdict.h"
+
+/* Descriptors from this number on can be bound as devices */
+#define FIRST_DEVICE 200
+
+/*
+ * No host with an iommufd is needed: a seccomp filter, which QEMU inherits,
+ * lets these ioctls succeed on any descriptor that is at least the given one.
+ * Nothing is written to their arguments, so what the kernel would have
+ * returned is all zero.
+ */
+static const struct {
+    uint32_t request;
+    uint32_t first;
+} succeeding[] = {
+    { IOMMU_OPTION, 0 },
+    { IOMMU_IOAS_ALLOC, 0 },
+    { IOMMU_IOAS_MAP, 0 },
+    { IOMMU_IOAS_UNMAP, 0 },
+    { IOMMU_GET_HW_INFO, 0 },
+    { IOMMU_HWPT_ALLOC, 0 },
+    { IOMMU_DESTROY, 0 },
+    { VFIO_DEVICE_BIND_IOMMUFD, FIRST_DEVICE },
+    { VFIO_DEVICE_ATTACH_IOMMUFD_PT, FIRST_DEVICE },
+    { VFIO_DEVICE_DETACH_IOMMUFD_PT, FIRST_DEVICE },
+    { VFIO_DEVICE_GET_INFO, FIRST_DEVICE },
+};
+
+#define LOW_HALF(word) \
+    (offsetof(struct seccomp_data, args[word]) + 4 * HOST_BIG_ENDIAN)
+
+static bool install_filter(void)
+{
+    g_autofree struct sock_filter *filter =
+        g_new0(struct sock_filter, 5 * G_N_ELEMENTS(succeeding) + 4);
+    struct sock_fprog prog = { .filter = filter };
+    struct sock_filter *next = filter;
+
+    /* The system call, then the low halves of its second and first word */
+    *next++ = (struct sock_filter)
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    *next++ = (struct sock_filter)
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 1, 0);
+    *next++ = (struct sock_filter)
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    for (size_t i = 0; i < G_N_ELEMENTS(succeeding); i++) {
+        *next++ = (struct sock_filter)
+            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, LOW_HALF(1));
+        *next++ = (struct sock_filter)
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, succeeding[i].request, 0, 3);
+        *next++ = (struct sock_filter)
+            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, LOW_HALF(0));
+        *next++ = (struct sock_filter)
+            BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, succeeding[i].first, 0, 1);
+        *next++ = (struct sock_filter)
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO);
+    }
+    *next++ = (struct sock_filter)
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    prog.len = next - filter;
+
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0;
+}
+
+/* How many descriptors of a file the process has */
+static int count_fds(pid_t pid, const char *path)
+{
+    g_autofree char *folder = g_strdup_printf("/proc/%d/fd", pid);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name;
+    int count = 0;
+
+    g_assert_nonnull(dir);
+    while ((name = g_dir_read_name(dir))) {
+        g_autofree char *link = g_build_filename(folder, name, NULL);
+        g_autofree char *target = g_file_read_link(link, NULL);
+
+        count += g_strcmp0(target, path) == 0;
+    }
+    return count;
+}
+
+/* A file that is nowhere else open */
+typedef struct Passed {
+    char *path;
+    int fd;
+} Passed;
+
+static Passed passed_new(void)
+{
+    Passed passed;
+
+    passed.fd = g_file_open_tmp("iommufd-lifetime-XXXXXX", &passed.path, NULL);
+    g_assert_cmpint(passed.fd, >=, 0);
+    qemu_set_cloexec(passed.fd);
+    return passed;
+}
+
+static void passed_free(Passed *passed)
+{
+    close(passed->fd);
+    unlink(passed->path);
+    g_free(passed->path);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Passed, passed_free)
+
+static void getfd(QTestState *qts, Passed *passed)
+{
+    qtest_qmp_fds_assert_success(qts, &passed->fd, 1,
+                                 "{'execute': 'getfd',"
+                                 " 'arguments': {'fdname': 'passed'}}");
+}
+
+/* Execute a command that has to fail */
+static void G_GNUC_PRINTF(3, 4)
+check_failure(QTestState *qts, const char *message, const char *fmt, ...)
+{
+    g_autoptr(QDict) reply = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    reply = qtest_vqmp(qts, fmt, ap);
+    va_end(ap);
+    g_assert_true(qdict_haskey(reply, "error"));
+    g_assert_cmpstr(qdict_get_str(qdict_get_qdict(reply, "error"), "desc"),
+                    ==, message);
+}
+
+/* Execute a command that has to fail, whatever it says */
+static void check_fails(QTestState *qts, const char *command)
+{
+    g_autoptr(QDict) reply = NULL;
+
+    qtest_qmp_send_raw(qts, "%s", command);
+    reply = qtest_qmp_receive(qts);
+    g_assert_true(qdict_haskey(reply, "error"));
+    g_test_message("%s", qdict_get_str(qdict_get_qdict(reply, "error"),
+                                       "desc"));
+}
+
+static void object_add(QTestState *qts, const char *id, const char *fd)
+{
+    qtest_qmp_assert_success(qts, "{'execute': 'object-add', 'arguments':"
+                                  " {'qom-type': 'iommufd', 'id': %s,"
+                                  "  'fd': %s}}", id, fd);
+}
+
+static void object_del(QTestState *qts, const char *id)
+{
+    qtest_qmp_assert_success(qts, "{'execute': 'object-del',"
+                                  " 'arguments': {'id': %s}}", id);
+}
+
+/* What getfd brought is gone with the object, so an id can come and go */
+static void test_object_del(void)
+{
+    g_auto(Passed) passed = passed_new();
+    QTestState *qts = qtest_init("-M none");
+    pid_t pid = qtest_pid(qts);
+
+    for (int i = 0; i < 3; i++) {
+        getfd(qts, &passed);
+        object_add(qts, "iommufd0", "passed");
+        g_assert_cmpint(count_fds(pid, passed.path), ==, 1);
+        object_del(qts, "iommufd0");
+        g_assert_cmpint(count_fds(pid, passed.path), ==, 0);
+    }
+    qtest_quit(qts);
+}
+
+/* The same for the id that is taken already */
+static void test_object_refused(void)
+{
+    g_auto(Passed) passed = passed_new();
+    QTestState *qts = qtest_init("-M none -object memory-backend-ram,id=x,"
+                                 "size=1M");
+
+    getfd(qts, &passed);
+    check_failure(qts,
+                  "attempt to add duplicate property 'x' to object (type "
+                  "'container')",
+                  "{'execute': 'object-add', 'arguments':"
+                  " {'qom-type': 'iommufd', 'id': 'x', 'fd': 'passed'}}");
+    g_assert_cmpint(count_fds(qtest_pid(qts), passed.path), ==, 0);
+    qtest_quit(qts);
+}
+
+/* An inherited number stays the user's until the object is complete */
+static void test_object_number(void)
+{
+    g_auto(Passed) passed = passed_new();
+    g_autofree char *number = g_strdup_printf("%d", passed.fd);
+    QTestState *qts;
+    pid_t pid;
+
+    g_assert_cmpint(fcntl(passed.fd, F_SETFD, 0), ==, 0);
+    qts = qtest_init("-M none -object memory-backend-ram,id=x,size=1M");
+    pid = qtest_pid(qts);
+    check_failure(qts,
+                  "attempt to add duplicate property 'x' to object (type "
+                  "'container')",
+                  "{'execute': 'object-add', 'arguments':"
+                  " {'qom-type': 'iommufd', 'id': 'x', 'fd': %s}}", number);
+    g_assert_cmpint(count_fds(pid, passed.path), ==, 1);
+
+    object_add(qts, "iommufd0", number);
+    g_assert_cmpint(count_fds(pid, passed.path), ==, 1);
+    object_add(qts, "iommufd1", number);
+    object_del(qts, "iommufd0");
+    g_assert_cmpint(count_fds(pid, passed.path), ==, 1);
+    object_del(qts, "iommufd1");
+    g_assert_cmpint(count_fds(pid, passed.path), ==, 0);
+    qtest_quit(qts);
+}
+
+/* Mappings would go to another iommufd, and the old one would be lost */
+static void test_object_changed(void)
+{
+    g_auto(Passed) passed = passed_new();
+    QTestState *qts = qtest_init("-M none -object iommufd,id=iommufd0,fd=0");
+    pid_t pid = qtest_pid(qts);
+
+    getfd(qts, &passed);
+    check_failure(qts,
+                  "fd of iommufd object 'iommufd0' cannot be changed after it "
+                  "was created",
+                  "{'execute': 'qom-set', 'arguments':"
+                  " {'path': '/objects/iommufd0', 'property': 'fd',"
+                  "  'value': 'passed'}}");
+    /* The name is still there to be used */
+    object_add(qts, "iommufd1", "passed");
+    g_assert_cmpint(count_fds(pid, passed.path), ==, 1);
+    qtest_quit(qts);
+}
+
+/* A device that is refused keeps nothing, wherever that happens */
+static void test_device_refused(void)
+{
+    static const char *const reasons[] = {
+        /* the fd alone, an object that does not exist, a wrong property */
+        "'fd': 'passed'",
+        "'fd': 'passed', 'iommufd': 'nosuch'",
+        "'fd': 'passed', 'iommufd': 'iommufd0', 'x-no-mmap': 'maybe'",
+        /* realize before the bind, and the bind */
+        "'fd': 'passed', 'iommufd': 'iommufd0', 'x-balloon-allowed': true",
+        "'fd': 'passed', 'iommufd': 'iommufd0'",
+    };
+    g_auto(Passed) passed = passed_new();
+    QTestState *qts = qtest_init("-M pc -nodefaults "
+                                 "-object iommufd,id=iommufd0,fd=0");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(reasons); i++) {
+        g_autofree char *command =
+            g_strdup_printf("{'execute': 'device_add', 'arguments':"
+                            " {'driver': 'vfio-pci', %s}}", reasons[i]);
+
+        getfd(qts, &passed);
+        check_fails(qts, command);
+        /* The order in which properties are set is not known */
+        qobject_unref(qtest_qmp(qts, "{'execute': 'closefd', 'arguments':"
+                                     " {'fdname': 'passed'}}"));
+        g_assert_cmpint(count_fds(qtest_pid(qts), passed.path), ==, 0);
+    }
+    qtest_quit(qts);
+}
+
+/*
+ * A number stays the user's if the bind fails, as it may be any descriptor,
+ * and can be tried again; the kernel undoes a bind only when it is closed
+ */
+static void test_device_number(void)
+{
+    g_auto(Passed) passed = passed_new();
+    QTestState *qts;
+    pid_t pid;
+    int device = fcntl(passed.fd, F_DUPFD, FIRST_DEVICE);
+    g_autofree char *unbound =
+        g_strdup_printf("{'execute': 'device_add', 'arguments':"
+                        " {'driver': 'vfio-pci', 'iommufd': 'iommufd0',"
+                        "  'fd': '%d'}}", passed.fd);
+    g_autofree char *bound =
+        g_strdup_printf("{'execute': 'device_add', 'arguments':"
+                        " {'driver': 'vfio-pci', 'iommufd': 'iommufd0',"
+                        "  'fd': '%d'}}", device);
+
+    g_assert_cmpint(device, >=, FIRST_DEVICE);
+    g_assert_cmpint(fcntl(passed.fd, F_SETFD, 0), ==, 0);
+    qts = qtest_init("-M pc -nodefaults -object iommufd,id=iommufd0,fd=0");
+    pid = qtest_pid(qts);
+    g_assert_cmpint(count_fds(pid, passed.path), ==, 2);
+
+    check_fails(qts, unbound);
+    check_fails(qts, unbound);
+    g_assert_cmpint(count_fds(pid, passed.path), ==, 2);
+    check_fails(qts, bound);
+    g_assert_cmpint(count_fds(pid, passed.path), ==, 1);
+    qtest_quit(qts);
+    close(device);
+}
+
+static void test_no_filter(void)
+{
+    g_test_skip("needs seccomp filters");
+}
+
+static void add_test(bool ready, const char *path, void (*test)(void))
+{
+    qtest_add_func(path, ready ? test : test_no_filter);
+}
+
+int main(int argc, char **argv)
+{
+    bool ready;
+
+    g_test_init(&argc, &argv, NULL);
+    ready = install_filter();
+
+    add_test(ready, "/iommufd/object/del", test_object_del);
+    add_test(ready, "/iommufd/object/refused", test_object_refused);
+    add_test(ready, "/iommufd/object/number", test_object_number);
+    add_test(ready, "/iommufd/object/changed", test_object_changed);
+    add_test(ready, "/iommufd/device/refused", test_device_refused);
+    add_test(ready, "/iommufd/device/number", test_device_number);
+
+    return g_test_run();
+}
