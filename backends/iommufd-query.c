@@ -129,7 +129,8 @@ static void check_interrupts(IOMMUFDInfo *info)
 
     if (kernel->has_interrupt_isolation && !kernel->interrupt_isolation &&
         !kernel->allow_unsafe_interrupts) {
-        info->cause = g_strdup("no-interrupt-isolation");
+        info->cause = g_strdup(
+            iommufd_cause_name(IOMMUFD_CAUSE_NO_INTERRUPT_ISOLATION));
         info->message = g_strdup("the host does not isolate the interrupts of "
                                  "devices, interrupt remapping is off");
         info->remedy = g_strdup("Enable interrupt remapping, or accept that "

@@ -19,6 +19,9 @@ class IommufdQuery(IommufdLabTest):
 
     COMMAND = f'bind {EDU} && hotplug --query --times 1 '
 
+    # what the lab has printed
+    text = ''
+
     @staticmethod
     def answers(output):
         """The answers before, while and after the device is there."""
