@@ -28,19 +28,28 @@ class IommufdLabTest(QemuSystemTest):
     # what has come from the console and is not looked at yet
     _received = ''
 
-    def boot_lab(self, kernel='full', append='', options=()):
-        """Boot the lab with a variant of its kernel."""
+    def boot_lab(self, kernel='full', append='', *, options=(), without=(),
+                 files=None, acpi=None):
+        """
+        Boot the lab with a variant of its kernel, with more options for its
+        machine, without lines of it that have one of some words, with more
+        files in its root folder, and with ACPI tables.
+        """
         self.set_machine('q35')
         self.require_accelerator('tcg')
         bzimage = self._kernel(kernel)
         initramfs = Path(BUILD_DIR) / 'lab' / 'initramfs.cpio'
         self._prepare(LAB / 'initramfs', BUILD_DIR, initramfs)
+        if files or acpi:
+            initramfs = self._add_files(initramfs, files or {}, acpi or {})
         self.vm.set_console()
         for line in (LAB / 'machine').read_text(encoding='utf-8').splitlines():
-            if line.startswith('-') and not line.startswith('-machine'):
+            if (line.startswith('-') and not line.startswith('-machine')
+                    and not any(word in line for word in without)):
                 self.vm.add_args(*line.split())
-        self.vm.add_args(*options, '-kernel', bzimage,
-                         '-initrd', str(initramfs), '-append', append)
+        self.vm.add_args(*options)
+        self.vm.add_args('-kernel', bzimage, '-initrd', str(initramfs),
+                         '-append', append)
         self.vm.launch()
         self._wait('# ', self.BOOT_LIMIT, 'boot')
         # From here on the console carries what commands say, and no more.
@@ -80,6 +89,32 @@ class IommufdLabTest(QemuSystemTest):
                                 capture_output=True, encoding='utf-8')
         self.assertEqual(result.returncode, 0, result.stderr)
         return result.stdout.strip()
+
+    def _add_files(self, initramfs, files, tables):
+        """A copy of the archive, with what the kernel reads first before it."""
+        tables = {f'kernel/firmware/acpi/{name}.aml': data
+                  for name, data in tables.items()}
+        whole = Path(self.scratch_file('initramfs.cpio'))
+        whole.write_bytes(self._archive('acpi', tables) +
+                          initramfs.read_bytes() +
+                          self._archive('root', files))
+        return whole
+
+    def _archive(self, folder, files):
+        if not files:
+            return b''
+        root = Path(self.scratch_file(folder))
+        for name, content in files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str)
+                             else content)
+        names = '\n'.join(str(path.relative_to(root))
+                          for path in sorted(root.rglob('*')))
+        return subprocess.run(
+            ['cpio', '--quiet', '--create', '--format=newc', '--owner=+0:+0'],
+            cwd=root, input=names.encode(), check=True,
+            capture_output=True).stdout
 
     def _kernel(self, variant):
         command = [str(LAB / 'kernel'), '--cached', variant]

@@ -77,12 +77,17 @@ class IommufdOptions(IommufdLabTest):
 
     def test_vf_token(self):
         """Only who knows the token may have the virtual function."""
-        self.boot_lab('sriov', append='vfio_pci.enable_sriov=1', options=(
+        self.boot_lab('newest', append='vfio_pci.enable_sriov=1', options=(
             '-device', 'pcie-root-port,id=rp0,slot=1,addr=7.0',
             '-device', 'igb,bus=rp0'))
-        if self.too_old_for_token():
-            self.skipTest('this QEMU passes no token')
         self.succeed_in_lab(f'bind {PF}')
+        if self.too_old_for_token():
+            self.check_error(
+                f'{OBJECT} -device vfio-pci,host={PF},iommufd=iommufd0,'
+                f'vf-token={TOKEN}',
+                f'vfio {PF}: vf-token= cannot be used with iommufd=, this '
+                'QEMU was built with headers older than Linux 6.17\n')
+            return
         # the physical function is in use while it has a token
         self.succeed_in_lab(
             f'{QEMU} -daemonize {OBJECT}'

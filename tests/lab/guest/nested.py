@@ -35,8 +35,8 @@ class Qmp:
             raise Failed('QEMU has closed the QMP connection')
         return json.loads(line)
 
-    def command(self, name, arguments=None, fd=None):
-        """Execute a command, with a descriptor for getfd; its result."""
+    def execute(self, name, arguments=None, fd=None):
+        """Execute a command, with a descriptor for getfd; its reply."""
         message = {'execute': name}
         if arguments:
             message['arguments'] = arguments
@@ -47,11 +47,16 @@ class Qmp:
             socket.send_fds(self.sock, [data], [fd])
         while True:
             reply = self._receive()
-            if 'return' in reply:
-                return reply['return']
-            if 'error' in reply:
-                raise Failed(f"{name}: {reply['error']['desc']}")
+            if 'return' in reply or 'error' in reply:
+                return reply
             self.events.append(reply)
+
+    def command(self, name, arguments=None, fd=None):
+        """Execute a command that has to succeed; its result."""
+        reply = self.execute(name, arguments, fd)
+        if 'error' in reply:
+            raise Failed(f"{name}: {reply['error']['desc']}")
+        return reply['return']
 
     def wait_event(self, name):
         """Wait for an event that no earlier call has returned; its data."""
