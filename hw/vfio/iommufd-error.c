@@ -184,7 +184,9 @@ void vfio_error_map(Error **errp, VFIOAnyContainer *bcontainer,
         .device_memory = mr && memory_region_is_ram_device(mr),
     };
 
-    if (object_dynamic_cast(OBJECT(bcontainer), TYPE_VFIO_IOMMU_IOMMUFD)) {
+    /* While a device is realized only the first error is kept */
+    if (!bcontainer->error &&
+        object_dynamic_cast(OBJECT(bcontainer), TYPE_VFIO_IOMMU_IOMMUFD)) {
         error_map_iommufd(errp, bcontainer, &map, err);
         return;
     }
