@@ -200,6 +200,15 @@ static void test_object_refused(void)
                   "{'execute': 'object-add', 'arguments':"
                   " {'qom-type': 'iommufd', 'id': 'x', 'fd': 'passed'}}");
     g_assert_cmpint(count_fds(qtest_pid(qts), passed.path), ==, 0);
+    /* The name is used up, and good again after another getfd */
+    check_failure(qts,
+                  "no file descriptor named 'passed' on this monitor (a name "
+                  "belongs to one monitor and to the first command that takes "
+                  "it)",
+                  "{'execute': 'object-add', 'arguments':"
+                  " {'qom-type': 'iommufd', 'id': 'y', 'fd': 'passed'}}");
+    getfd(qts, &passed);
+    object_add(qts, "y", "passed");
     qtest_quit(qts);
 }
 
@@ -316,6 +325,61 @@ static void test_device_number(void)
     close(device);
 }
 
+static bool has_cpr_exec(void)
+{
+    QTestState *qts = qtest_init("-M none");
+    g_autoptr(QDict) reply =
+        qtest_qmp(qts, "{'execute': 'migrate-set-parameters',"
+                       " 'arguments': {'mode': 'cpr-exec'}}");
+
+    qtest_quit(qts);
+    return qdict_haskey(reply, "return");
+}
+
+/* Start QEMU as cpr-exec does, with a state that has nothing in it */
+static void check_cpr(const char *machine, const char *object,
+                      const char *device, const char *message)
+{
+    static const uint8_t state[] = { 'Q', 'C', 'P', 'R', 0, 0, 0, 1, 0, 0 };
+    const char *argv[] = { g_getenv("QTEST_QEMU_BINARY"), "-M", machine,
+                           "-accel", "qtest", "-display", "none",
+                           "-nodefaults", "-object", object,
+                           "-device", device, NULL };
+    g_autofree char *path = NULL;
+    int fd = g_file_open_tmp("iommufd-lifetime-XXXXXX", &path, NULL);
+    g_autofree char *number = g_strdup_printf("%d", fd);
+    g_auto(GStrv) env = g_environ_setenv(g_get_environ(),
+                                         "QEMU_CPR_EXEC_STATE", number, true);
+    g_autofree char *err = NULL;
+    int status;
+
+    g_assert_cmpint(write(fd, state, sizeof(state)), ==, sizeof(state));
+    g_assert_true(g_spawn_sync(NULL, (char **)argv, env,
+                               G_SPAWN_LEAVE_DESCRIPTORS_OPEN, NULL, NULL,
+                               NULL, &err, &status, NULL));
+    g_assert_true(WIFEXITED(status));
+    g_assert_cmpint(WEXITSTATUS(status), ==, 1);
+    g_assert_nonnull(strstr(err, message));
+    close(fd);
+    unlink(path);
+}
+
+/* A command line that does not fit what CPR saved is an error, no more */
+static void test_cpr(void)
+{
+    if (!has_cpr_exec()) {
+        g_test_skip("no cpr-exec");
+        return;
+    }
+    /* Without the error, the next one is met instead */
+    check_cpr("none", "iommufd,id=iommufd0,fd=0", "no-such-device",
+              "no saved descriptor for iommufd object 'iommufd0' in the CPR "
+              "state\n");
+    check_cpr("pc", "iommufd,id=iommufd0",
+              "vfio-pci,sysfsdev=/,iommufd=iommufd0",
+              "device is not in the CPR state\n");
+}
+
 static void test_no_filter(void)
 {
     g_test_skip("needs seccomp filters");
@@ -339,6 +403,7 @@ int main(int argc, char **argv)
     add_test(ready, "/iommufd/object/changed", test_object_changed);
     add_test(ready, "/iommufd/device/refused", test_device_refused);
     add_test(ready, "/iommufd/device/number", test_device_number);
+    qtest_add_func("/iommufd/cpr", test_cpr);
 
     return g_test_run();
 }
