@@ -155,7 +155,8 @@ class IommufdErrors(IommufdLabTest):
         self.succeed_in_lab(f'bind {EDU}')
         twice = f'-device vfio-pci,host={EDU},iommufd=iommufd0'
         output = self.fail_in_lab(f'{QEMU} {self.device(EDU)} {twice}')
-        self.assertIn(f'vfio {EDU}: error bind device', output)
+        self.assertIn(f"vfio {EDU}: device is already assigned to this VM as "
+                      f"'{EDU}': Invalid argument", output)
         self.assertNotIn('KVM', output)
 
 
