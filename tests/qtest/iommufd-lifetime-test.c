@@ -220,9 +220,7 @@ static void test_object_number(void)
     g_assert_cmpint(fcntl(passed.fd, F_SETFD, 0), ==, 0);
     qts = qtest_init("-M none -object memory-backend-ram,id=x,size=1M");
     pid = qtest_pid(qts);
-    check_failure(qts,
-                  "attempt to add duplicate property 'x' to object (type "
-                  "'container')",
+    check_failure(qts, "an object with id 'x' exists already",
                   "{'execute': 'object-add', 'arguments':"
                   " {'qom-type': 'iommufd', 'id': 'x', 'fd': %s}}", number);
     g_assert_cmpint(count_fds(pid, passed.path), ==, 1);
