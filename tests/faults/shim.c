@@ -49,8 +49,12 @@ static const char *find(const char *name)
 static unsigned int number(const char *name, unsigned int otherwise)
 {
     const char *value = find(name);
+    unsigned int result = otherwise;
 
-    return value ? strtoul(value, NULL, 0) : otherwise;
+    if (value) {
+        sscanf(value, "%i", (int *)&result);
+    }
+    return result;
 }
 
 /* The errno with which this call is to fail, 0 if it is not */
@@ -228,6 +232,13 @@ ssize_t pread64(int fd, void *buf, size_t size, off64_t offset)
     }
     memcpy(buf, config + (offset & (CONFIG_SIZE - 1)), size);
     return size;
+}
+
+/* What a compiler that knows the size of the buffer calls instead */
+ssize_t __pread64_chk(int fd, void *buf, size_t size, off64_t offset,
+                      size_t buf_size)
+{
+    return pread64(fd, buf, size, offset);
 }
 
 ssize_t pwrite64(int fd, const void *buf, size_t size, off64_t offset)

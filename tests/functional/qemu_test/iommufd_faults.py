@@ -13,7 +13,8 @@ import tomllib
 from .config import BUILD_DIR
 
 # The fork's files are linked into QEMU's source tree
-HEADERS = Path(__file__).parents[3] / 'linux-headers'
+SOURCE = Path(__file__).parents[3]
+HEADERS = SOURCE / 'linux-headers'
 TESTS = Path(__file__).resolve().parents[2]
 TABLE = TESTS / 'faults'
 # In the lab, and on the host the same program
@@ -70,12 +71,19 @@ def shim_plan(items):
     return plan
 
 
+def version(text):
+    """A version to compare, of which the first two numbers count."""
+    return tuple(int(number) for number in text.split('.')[:2])
+
+
 def cases(*levels):
-    """The cases of some levels, in the order of the files."""
+    """The cases of some levels for this base, in the order of the files."""
     names = read('catalogue.toml')['ids']
+    base = version((SOURCE / 'VERSION').read_text(encoding='utf-8'))
     for path in sorted(TABLE.glob('[A-Z]*.toml')):
         for case in read(path.name)['case']:
-            if case['level'] in levels:
+            if (case['level'] in levels
+                    and version(case.get('since', '0.0')) <= base):
                 yield complete(case, names)
 
 
