@@ -337,16 +337,31 @@ static char *bind_remedy(const char *root, const char *sysfsdev)
                            "IOMMU on first.\n");
 }
 
+/* Its driver, which @driver is or was, waits until nobody uses the device */
+static IOMMUFDFinding *being_unbound(const char *driver, const char *vfio_dev)
+{
+    return finding_new(IOMMUFD_CAUSE_DRIVER_WITHOUT_VFIO_DEV, ENOENT,
+        g_strdup("It becomes free when the program that uses it ends.\n"),
+        "device is being unbound from '%s', which waits for its current "
+        "user: %s", driver, vfio_dev);
+}
+
 static IOMMUFDFinding *no_driver(const char *root, const char *sysfsdev,
                                  const char *vfio_dev)
 {
     g_autofree char *override = NULL;
+    uint64_t enabled;
 
     if (device_is_on_bus(root, sysfsdev, "pci")) {
         if (!host_has(root, sysfsdev, "iommu_group")) {
             return no_iommu(root, sysfsdev);
         }
         override = host_attr_of(root, sysfsdev, "driver_override");
+        /* The link to the driver goes first, and then the driver waits */
+        if (host_number_of(root, sysfsdev, "enable", &enabled) && enabled &&
+            override && strstr(override, "vfio")) {
+            return being_unbound(override, vfio_dev);
+        }
         if (override && strstr(override, "vfio") && !strchr(override, '/')) {
             return bind_refused(root, sysfsdev, vfio_dev, override);
         }
@@ -406,10 +421,7 @@ static IOMMUFDFinding *no_vfio_dev(const char *root, const char *sysfsdev,
                            vfio_dev);
     }
     if (host_number_of(root, sysfsdev, "enable", &enabled) && enabled) {
-        return finding_new(IOMMUFD_CAUSE_DRIVER_WITHOUT_VFIO_DEV, ENOENT,
-            g_strdup("It becomes free when the program that uses it ends.\n"),
-            "device is being unbound from '%s', which waits for its current "
-            "user: %s", driver, vfio_dev);
+        return being_unbound(driver, vfio_dev);
     }
     return finding_new(IOMMUFD_CAUSE_DRIVER_WITHOUT_VFIO_DEV, ENOENT, NULL,
                        "driver '%s' has no VFIO device for it, it is probably "
@@ -483,6 +495,10 @@ IOMMUFDFinding *iommufd_diag_device_node(const char *root,
     IOMMUFDFinding *finding;
     dev_t devt = 0;
 
+    /* Then nothing can be opened here either */
+    if (err == EMFILE || err == ENFILE) {
+        return node_no_more_files("the VFIO device node", err);
+    }
     if (!host_exists(root, sysfsdev)) {
         return device_missing(root, sysfsdev, errno);
     }

@@ -106,6 +106,9 @@ bool device_node_devt(const char *root, const char *sysfsdev, dev_t *devt);
 IOMMUFDFinding *node_finding(const char *root, const char *path, dev_t devt,
                              int err);
 
+/* @what could not be opened for want of descriptors, by EMFILE or ENFILE */
+IOMMUFDFinding *node_no_more_files(const char *what, int err);
+
 typedef enum FdKind {
     FD_CLOSED,
     FD_IOMMU,

@@ -128,6 +128,14 @@ static IOMMUFDFinding *node_missing(const char *full, const char *path,
                        "%s cannot be looked up", path);
 }
 
+IOMMUFDFinding *node_no_more_files(const char *what, int err)
+{
+    return finding_new(IOMMUFD_CAUSE_FD_LIMIT, err,
+        g_strdup("Raise the limit of open files (ulimit -n, LimitNOFILE=, "
+                 "fs.file-max).\n"),
+        "%s cannot be opened, no more files can be open", what);
+}
+
 IOMMUFDFinding *node_finding(const char *root, const char *path, dev_t devt,
                              int err)
 {
@@ -159,10 +167,7 @@ IOMMUFDFinding *node_finding(const char *root, const char *path, dev_t devt,
         return node_denied(root, full, path, &st, err);
     case EMFILE:
     case ENFILE:
-        return finding_new(IOMMUFD_CAUSE_FD_LIMIT, err,
-            g_strdup("Raise the limit of open files (ulimit -n, "
-                     "LimitNOFILE=, fs.file-max).\n"),
-            "%s cannot be opened, no more files can be open", path);
+        return node_no_more_files(path, err);
     case ENOMEM:
         return finding_new(IOMMUFD_CAUSE_OUT_OF_MEMORY, err,
             g_strdup("Look at memory.max and memory.events of the control "

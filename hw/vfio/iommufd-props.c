@@ -150,6 +150,7 @@ bool vfio_iommufd_check_options(Object *dev, int fd, const char *sysfsdev,
     g_autofree char *name = NULL;
     g_autofree char *host = NULL;
     g_autofree char *what = NULL;
+    int flags;
 
     if (fd < 0 && !sysfsdev) {
         error_setg(errp, "no host device given: %s needs sysfsdev=PATH, or "
@@ -159,6 +160,16 @@ bool vfio_iommufd_check_options(Object *dev, int fd, const char *sysfsdev,
     if (fd >= 0 && !iommufd) {
         error_setg(errp, "fd= needs iommufd=, the id of an iommufd object");
         return false;
+    }
+    if (fd >= 0) {
+        flags = fcntl(fd, F_GETFL);
+        if (flags >= 0 && (flags & O_ACCMODE) != O_RDWR) {
+            error_setg(errp, "fd %d is %s, but a device needs a descriptor "
+                       "that can read and write", fd,
+                       (flags & O_ACCMODE) == O_RDONLY ? "read-only" :
+                       "write-only");
+            return false;
+        }
     }
     if (!device) {
         /* What uses the fd or the path says better what is wrong with it */

@@ -477,6 +477,12 @@ static void test_device_bind_refused(void)
 
     host_pci(root, BDF, "12");
     host_file(root, REAL_DEV "/driver_override", "vfio-pci\n");
+    host_file(root, REAL_DEV "/enable", "1\n");
+    check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_DRIVER_WITHOUT_VFIO_DEV,
+          "device is being unbound from 'vfio-pci', which waits for its "
+          "current user: " NO_VFIO_DEV, NULL);
+    host_file(root, REAL_DEV "/enable", "0\n");
     check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
           IOMMUFD_CAUSE_MODULE_NOT_LOADED,
           "device is meant for vfio-pci (driver_override), but that driver is "
@@ -665,6 +671,9 @@ static void test_device_node(void)
     char *root = host_new();
 
     host_vfio_device(root, "511:7\n");
+    check(iommufd_diag_device_node(root, PCI_DEV, EMFILE),
+          IOMMUFD_CAUSE_FD_LIMIT, "the VFIO device node cannot be opened, no "
+          "more files can be open: Too many open files", "ulimit -n");
     check(iommufd_diag_device_node(root, PCI_DEV, ENOENT),
           IOMMUFD_CAUSE_NODE_MISSING,
           "/dev/vfio/devices/vfio7 does not exist here, but the kernel "
