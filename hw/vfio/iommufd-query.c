@@ -7,30 +7,16 @@
  */
 
 #include "qemu/osdep.h"
-#include <sys/sysmacros.h>
 #include "pci.h"
+#include "hw/vfio/device-sysfs.h"
 #include "hw/vfio/iommufd-query.h"
 #include "system/iommufd-mappings.h"
 
-/*
- * A device that came as a descriptor has no path, but the number of its node
- * leads to DEVICE/vfio-dev/vfioN in sysfs.
- */
 static char *host_device_name(const VFIODevice *vbasedev)
 {
-    g_autofree char *link = NULL;
-    g_autofree char *path = NULL;
-    struct stat st;
+    g_autofree char *path = vbasedev->sysfsdev ?
+        g_strdup(vbasedev->sysfsdev) : vfio_sysfs_from_fd(vbasedev->fd);
 
-    if (vbasedev->sysfsdev) {
-        return g_path_get_basename(vbasedev->sysfsdev);
-    }
-    if (fstat(vbasedev->fd, &st)) {
-        return NULL;
-    }
-    link = g_strdup_printf("/sys/dev/char/%u:%u/../..", major(st.st_rdev),
-                           minor(st.st_rdev));
-    path = realpath(link, NULL);
     return path ? g_path_get_basename(path) : NULL;
 }
 

@@ -7,8 +7,7 @@
  */
 
 #include "qemu/osdep.h"
-#include <sched.h>
-#include <sys/mount.h>
+#include "iommufd-namespace.h"
 #include "libqtest.h"
 #include "qobject/qdict.h"
 #include "qobject/qlist.h"
@@ -19,33 +18,13 @@
 #define NOT_A_NODE \
     "/dev/iommu is a directory, not a character device: Is a directory"
 
-static void write_text(const char *path, const char *text)
-{
-    g_assert_true(g_file_set_contents(path, text, -1, NULL));
-}
-
-static bool enter_namespace(void)
-{
-    g_autofree char *map = g_strdup_printf("0 %u 1\n", getuid());
-    int flags = CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER);
-
-    if (unshare(flags)) {
-        return false;
-    }
-    if (flags & CLONE_NEWUSER) {
-        write_text("/proc/self/uid_map", map);
-    }
-    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
-}
-
 /* A kernel that has iommufd, and a /dev that lacks the node */
 static void host_begin(void)
 {
     const char *paths[] = { "/dev", "/sys/class/misc" };
 
     for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
-        g_assert_cmpint(mount("tmpfs", paths[i], "tmpfs", 0, "mode=755"),
-                        ==, 0);
+        mount_tmpfs(paths[i]);
     }
     g_assert_cmpint(mkdir("/sys/class/misc/iommu", 0755), ==, 0);
     write_text("/sys/class/misc/iommu/dev", "10:126\n");

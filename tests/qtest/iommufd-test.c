@@ -7,9 +7,8 @@
  */
 
 #include "qemu/osdep.h"
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/utsname.h>
+#include "iommufd-namespace.h"
 #include "libqtest.h"
 #include "qobject/qdict.h"
 #include "qobject/qlist.h"
@@ -20,30 +19,6 @@
  * diagnosis reads of the kernel, are what a test puts there.
  */
 static struct utsname kernel;
-
-static void write_text(const char *path, const char *text)
-{
-    g_assert_true(g_file_set_contents(path, text, -1, NULL));
-}
-
-static bool enter_namespace(void)
-{
-    g_autofree char *map = g_strdup_printf("0 %u 1\n", getuid());
-    int flags = CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER);
-
-    if (unshare(flags)) {
-        return false;
-    }
-    if (flags & CLONE_NEWUSER) {
-        write_text("/proc/self/uid_map", map);
-    }
-    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
-}
-
-static void mount_tmpfs(const char *path)
-{
-    g_assert_cmpint(mount("tmpfs", path, "tmpfs", 0, "mode=755"), ==, 0);
-}
 
 /* A /dev that has what QEMU needs, and no /dev/iommu */
 static void host_dev(void)
