@@ -143,8 +143,8 @@ class FaultChecks:
         messages = [self.check_way(case, way, facts, results.get(way))
                     for way in case.get('ways', ['cli', 'qmp'])]
         # Nothing may get lost over QMP; descriptors have other numbers there
-        texts = {re.sub(r'(\bfd |VFIO_FD|socket:\[|process )\d+', r'\1', message)
-                 for message in messages}
+        numbers = re.compile(r'(\bfd |VFIO_FD|socket:\[|process )\d+')
+        texts = {numbers.sub(r'\1', message) for message in messages}
         if not case.get('differs'):
             self.assertEqual(len(texts), 1, texts)
 

@@ -34,8 +34,9 @@ class IommufdFaults(FaultChecks, QemuSystemTest):
                                  'shim': f'echo {self.shim()}'},
                        'cases': [case]}, file)
         done = subprocess.run(
-            [sys.executable, '-B', str(RUNNER), os.path.abspath(self.qemu_bin), table], check=False,
-            capture_output=True, encoding='utf-8')
+            [sys.executable, '-B', str(RUNNER),
+             os.path.abspath(self.qemu_bin), table],
+            check=False, capture_output=True, encoding='utf-8')
         self.assertEqual(done.returncode, 0, done.stderr)
         facts, results = read_results(done.stdout.splitlines())
         return facts, results.get(case['name'], {})
