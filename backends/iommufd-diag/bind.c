@@ -379,8 +379,10 @@ static IOMMUFDFinding *access_denied(const Look *look)
             g_strdup("Give the token of the physical function: "
                      "vf-token=UUID\n"),
             "%s is a virtual function whose physical function %s is used "
-            "through VFIO, the VF token is missing or another", look->who,
-            pf ?: "?");
+            "through VFIO, %s", look->who, pf ?: "?",
+            look->device->has_token ?
+            "with another token than vf-token= gives" :
+            "and no VF token was given");
     }
     return finding_new(IOMMUFD_CAUSE_IOCTL_DENIED, look->err,
         g_strdup("Look for a denial in the audit log.\n"),

@@ -13,6 +13,7 @@
 #include "qemu/range.h"
 #include "qemu/rcu.h"
 #include "hw/vfio/iommufd-error.h"
+#include "hw/vfio/pci.h"
 #include "system/iommufd-error.h"
 #include "system/kvm.h"
 #if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
@@ -70,12 +71,20 @@ static bool is_bound(int fd)
     return ioctl(fd, VFIO_DEVICE_GET_INFO, &info) == 0;
 }
 
+static bool has_token(const VFIODevice *vbasedev)
+{
+    return vbasedev->type == VFIO_DEVICE_TYPE_PCI &&
+           !qemu_uuid_is_null(&container_of(vbasedev, VFIOPCIDevice,
+                                            vbasedev)->vf_token);
+}
+
 void vfio_iommufd_error_bind(Error **errp, const VFIODevice *vbasedev, int err)
 {
     g_autoptr(GArray) peers = vm_peers();
     IOMMUFDDevice device = device_of(vbasedev, peers);
 
     device.already_bound = is_bound(vbasedev->fd);
+    device.has_token = has_token(vbasedev);
     iommufd_error_bind(errp, &device, err);
 }
 

@@ -114,6 +114,7 @@ typedef struct IOMMUFDPeer {
  * @id: id of the iommufd object
  * @already_bound: @fd answers like a device that is bound, though this
  *     bind failed
+ * @has_token: the bind carried a VF token
  * @kvm: the VM uses KVM
  * @peers: the other assigned devices of the VM
  * @n_peers: their number
@@ -124,6 +125,7 @@ typedef struct IOMMUFDDevice {
     int iommufd;
     const char *id;
     bool already_bound;
+    bool has_token;
     bool kvm;
     const IOMMUFDPeer *peers;
     size_t n_peers;

@@ -17,7 +17,7 @@ static inline void write_text(const char *path, const char *text)
     g_assert_true(g_file_set_contents(path, text, -1, NULL));
 }
 
-/* What is mounted from here on is seen by this test only; false without right */
+/* What is mounted from here on only this test sees; false without the right */
 static inline bool enter_namespace(void)
 {
     g_autofree char *map = g_strdup_printf("0 %u 1\n", getuid());

@@ -968,8 +968,13 @@ static void test_bind_denied(void)
     host_link(host.root, REAL_DEV "/physfn", "../0000:00:06.0");
     check_bind(&host, EACCES, IOMMUFD_CAUSE_VF_TOKEN_REQUIRED,
                "device is a virtual function whose physical function "
-               "0000:00:06.0 is used through VFIO, the VF token is missing or "
-               "another", "vf-token=");
+               "0000:00:06.0 is used through VFIO, and no VF token was given",
+               "vf-token=");
+    host.device.has_token = true;
+    check_bind(&host, EACCES, IOMMUFD_CAUSE_VF_TOKEN_REQUIRED,
+               "device is a virtual function whose physical function "
+               "0000:00:06.0 is used through VFIO, with another token than "
+               "vf-token= gives", "vf-token=");
     bind_host_free(&host);
 }
 
