@@ -1,0 +1,37 @@
+/*
+ * The commands of qemu-iommufd
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef TOOLS_QEMU_IOMMUFD_COMMANDS_H
+#define TOOLS_QEMU_IOMMUFD_COMMANDS_H
+
+/* The exit status of a command */
+typedef enum ToolStatus {
+    STATUS_READY = 0,
+    STATUS_NOT_READY = 1,
+    STATUS_USAGE = 2,
+} ToolStatus;
+
+/*
+ * Each gets its own name as the first argument, and returns the exit status.
+ */
+int cmd_check(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+
+/*
+ * device.c: the names under which users know a device
+ */
+
+/*
+ * The directory in sysfs, a path without @root, of a PCI address with or
+ * without domain, a path in sysfs, the UUID of a mediated device, or a VFIO
+ * device node.  It need not exist.  NULL if @name is none of these, with the
+ * reason in *@reason, which the caller frees.
+ */
+char *device_sysfsdev(const char *root, const char *name, char **reason);
+
+#endif
