@@ -15,6 +15,7 @@
 #include "system/iommufd.h"
 #include "system/iommufd-diag.h"
 #include "system/iommufd-error.h"
+#include "system/iommufd-survey.h"
 
 #define IOMMU_NODE "/dev/iommu"
 
@@ -122,21 +123,20 @@ static int query_kernel_of_object(Object *obj, void *opaque)
     return 1;
 }
 
+static void set_finding(IOMMUFDInfo *info, const IOMMUFDFinding *finding)
+{
+    info->cause = g_strdup(iommufd_cause_name(finding->cause));
+    info->message = g_strdup(finding->message);
+    info->remedy = g_strdup(finding->remedy);
+}
+
 /* Only physical devices need it, so iommufd as such is available */
 static void check_interrupts(IOMMUFDInfo *info)
 {
-    const IOMMUFDKernelInfo *kernel = info->kernel;
+    g_autoptr(IOMMUFDFinding) finding = iommufd_forecast_interrupts("/");
 
-    if (kernel->has_interrupt_isolation && !kernel->interrupt_isolation &&
-        !kernel->allow_unsafe_interrupts) {
-        info->cause = g_strdup(
-            iommufd_cause_name(IOMMUFD_CAUSE_NO_INTERRUPT_ISOLATION));
-        info->message = g_strdup("the host does not isolate the interrupts of "
-                                 "devices, interrupt remapping is off");
-        info->remedy = g_strdup("Enable interrupt remapping, or accept that "
-                                "assigned devices can send any interrupt to "
-                                "the host: "
-                                "iommufd.allow_unsafe_interrupts=1\n");
+    if (finding) {
+        set_finding(info, finding);
     }
 }
 
@@ -154,9 +154,7 @@ IOMMUFDInfo *qmp_query_iommufd(Error **errp)
     if (info->available) {
         check_interrupts(info);
     } else {
-        info->cause = g_strdup(iommufd_cause_name(finding->cause));
-        info->message = g_strdup(finding->message);
-        info->remedy = g_strdup(finding->remedy);
+        set_finding(info, finding);
     }
     object_child_foreach(objects, query_object, &info->objects);
     return info;

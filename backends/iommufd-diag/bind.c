@@ -8,6 +8,7 @@
 
 #include "qemu/osdep.h"
 #include "internal.h"
+#include "system/iommufd-survey.h"
 
 #define FD_REMEDY "Pass a descriptor of /dev/iommu to the iommufd object and " \
                   "one of /dev/vfio/devices/vfioN to each device.\n"
@@ -16,6 +17,8 @@
 typedef struct Look {
     const char *root;
     const IOMMUFDDevice *device;
+    /* NULL to look for them */
+    const HostFacts *facts;
     int err;
     /* NULL if not known */
     char *sysfsdev;
@@ -53,6 +56,15 @@ static void look_end(Look *look)
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Look, look_end)
+
+static char *holder_of(const Look *look, dev_t devt, bool *self)
+{
+    gint64 key = devt;
+
+    return look->facts ?
+           g_strdup(g_hash_table_lookup(look->facts->holders, &key)) :
+           host_holder(look->root, devt, self);
+}
 
 static bool same_device(const Look *look, const char *sysfsdev)
 {
@@ -179,7 +191,7 @@ static IOMMUFDFinding *busy_device(const Look *look)
         return NULL;
     }
     if (device_node_devt(look->root, look->sysfsdev, &devt)) {
-        holder = host_holder(look->root, devt, NULL);
+        holder = holder_of(look, devt, NULL);
     }
     if (holder) {
         return finding_new(IOMMUFD_CAUSE_DEVICE_BUSY, look->err,
@@ -197,42 +209,63 @@ static IOMMUFDFinding *busy_device(const Look *look)
     return NULL;
 }
 
+#define LEGACY_REMEDY "All devices of an IOMMU group must be used through " \
+                      "the same interface: give each of them iommufd=.\n"
+
+static bool legacy_group_devt(const Look *look, dev_t *devt)
+{
+    g_autofree char *attr = g_build_filename("/sys/class/vfio",
+                                             look->group ?: "?", "dev", NULL);
+
+    return host_devt(look->root, attr, devt);
+}
+
+/* Somebody is seen to have the group open */
+static IOMMUFDFinding *legacy_holder(const Look *look)
+{
+    const char *group = look->group ?: "?";
+    g_autofree char *holder = NULL;
+    bool self = false;
+    dev_t devt;
+
+    if (legacy_group_devt(look, &devt)) {
+        holder = holder_of(look, devt, &self);
+    }
+    if (!holder) {
+        return NULL;
+    }
+    return finding_new(IOMMUFD_CAUSE_GROUP_OPEN_LEGACY, look->err,
+        g_strdup(LEGACY_REMEDY),
+        "IOMMU group %s of the %s is open through the legacy interface, %s "
+        "has /dev/vfio/%s open", group, look->who,
+        self ? "this process" : holder, group);
+}
+
 static IOMMUFDFinding *busy_group(const Look *look)
 {
     const IOMMUFDPeer *peer = peer_in_group(look);
     const char *group = look->group ?: "?";
-    g_autofree char *class = g_build_filename("/sys/class/vfio", group, NULL);
-    g_autofree char *attr = g_build_filename(class, "dev", NULL);
-    g_autofree char *holder = NULL;
-    const char *remedy = "All devices of an IOMMU group must be used through "
-                         "the same interface: give each of them iommufd=.\n";
-    bool self = false;
+    IOMMUFDFinding *finding;
     dev_t devt;
 
     if (peer && !peer->iommufd) {
         return finding_new(IOMMUFD_CAUSE_GROUP_OPEN_LEGACY, look->err,
-            g_strdup(remedy),
+            g_strdup(LEGACY_REMEDY),
             "%s is in IOMMU group %s, which device '%s' of this VM has open "
             "through the legacy interface (it has no iommufd=)", look->who,
             group, peer->name);
     }
-    if (host_devt(look->root, attr, &devt)) {
-        holder = host_holder(look->root, devt, &self);
-        if (holder) {
-            return finding_new(IOMMUFD_CAUSE_GROUP_OPEN_LEGACY, look->err,
-                g_strdup(remedy),
-                "IOMMU group %s of the %s is open through the legacy "
-                "interface, %s has /dev/vfio/%s open", group, look->who,
-                self ? "this process" : holder, group);
-        }
-        if (geteuid() != 0) {
-            return finding_new(IOMMUFD_CAUSE_GROUP_OPEN_LEGACY, look->err,
-                g_strdup_printf("As root, see who has it open: fuser -v "
-                                "/dev/vfio/%s\n", group),
-                "IOMMU group %s of the %s is probably open through the "
-                "legacy interface (/dev/vfio/%s) in a process that cannot be "
-                "seen from here", group, look->who, group);
-        }
+    finding = legacy_holder(look);
+    if (finding) {
+        return finding;
+    }
+    if (legacy_group_devt(look, &devt) && geteuid() != 0) {
+        return finding_new(IOMMUFD_CAUSE_GROUP_OPEN_LEGACY, look->err,
+            g_strdup_printf("As root, see who has it open: fuser -v "
+                            "/dev/vfio/%s\n", group),
+            "IOMMU group %s of the %s is probably open through the legacy "
+            "interface (/dev/vfio/%s) in a process that cannot be seen from "
+            "here", group, look->who, group);
     }
     return finding_new(IOMMUFD_CAUSE_DMA_OWNER_BUSY, look->err,
         g_strdup("Unbind the host drivers of that group; a use that has "
@@ -245,16 +278,37 @@ static IOMMUFDFinding *busy_group(const Look *look)
  * Permission: the IOMMU group and interrupts
  */
 
-static bool interrupts_not_isolated(const Look *look)
+static bool interrupts_not_isolated(const char *root)
 {
     g_autofree char *apic = NULL;
     g_autofree char *remapped = NULL;
-    g_autofree char *unsafe = host_attr(look->root,
+    g_autofree char *unsafe = host_attr(root,
         "sys/module/iommufd/parameters/allow_unsafe_interrupts");
 
-    host_find_line(look->root, "proc/interrupts", "IO-APIC", &apic);
-    host_find_line(look->root, "proc/interrupts", " IR-", &remapped);
+    host_find_line(root, "proc/interrupts", "IO-APIC", &apic);
+    host_find_line(root, "proc/interrupts", " IR-", &remapped);
     return apic && !remapped && g_strcmp0(unsafe, "Y");
+}
+
+/* @members are other reasons, or NULL */
+static IOMMUFDFinding *no_isolation(int err, const char *whose,
+                                    const char *members)
+{
+    return finding_new(IOMMUFD_CAUSE_NO_INTERRUPT_ISOLATION, err,
+        g_strdup("Enable interrupt remapping (VT-d or x2APIC in the "
+                 "firmware, no intremap=off), or accept that the device can "
+                 "send any interrupt to the host: "
+                 "iommufd.allow_unsafe_interrupts=1 (vfio_iommu_type1's "
+                 "parameter does not count here).\n"),
+        "the host does not isolate the interrupts of %s, interrupt remapping "
+        "is off%s%s", whose, members ? "; besides, its IOMMU group is used by "
+        "host drivers: " : "", members ?: "");
+}
+
+IOMMUFDFinding *iommufd_forecast_interrupts(const char *root)
+{
+    return interrupts_not_isolated(root) ? no_isolation(0, "devices", NULL) :
+           NULL;
 }
 
 /* The members of the IOMMU group that ordinary host drivers use */
@@ -303,7 +357,7 @@ static char *vfio_member_holder(const Look *look)
              !enabled)) {
             continue;
         }
-        holder = host_holder(look->root, devt, NULL);
+        holder = holder_of(look, devt, NULL);
         return g_strdup_printf("%s, in use by %s", (char *)names->pdata[i],
                                holder ?: "a process that cannot be seen from "
                                          "here");
@@ -311,11 +365,30 @@ static char *vfio_member_holder(const Look *look)
     return NULL;
 }
 
+static IOMMUFDFinding *shared_with_host(const Look *look, const char *members)
+{
+    return finding_new(IOMMUFD_CAUSE_GROUP_HOST_DRIVER, look->err,
+        g_strdup("Unbind them or bind them to vfio-pci too: a group is "
+                 "assigned as a whole.\n"),
+        "%s shares IOMMU group %s with devices that host drivers use: %s",
+        look->who, look->group ?: "?", members);
+}
+
+static IOMMUFDFinding *shared_with_vm(const Look *look)
+{
+    g_autofree char *holder = vfio_member_holder(look);
+
+    return holder ? finding_new(IOMMUFD_CAUSE_GROUP_OTHER_OWNER, look->err,
+        g_strdup("A group is assigned to one VM as a whole.\n"),
+        "%s shares IOMMU group %s with %s", look->who, look->group ?: "?",
+        holder) : NULL;
+}
+
 static IOMMUFDFinding *not_permitted(const Look *look)
 {
     const IOMMUFDPeer *peer = peer_in_group(look);
     g_autofree char *members = host_members(look);
-    g_autofree char *holder = NULL;
+    IOMMUFDFinding *finding;
 
     if (device_is_on_bus(look->root, look->sysfsdev, "mdev")) {
         return finding_new(IOMMUFD_CAUSE_DEVICE_OPEN_FAILED, look->err, NULL,
@@ -323,24 +396,13 @@ static IOMMUFDFinding *not_permitted(const Look *look)
             look->who, !g_strcmp0(look->driver, "vfio_ap_mdev") ?
             ", this VM already has a crypto matrix" : "");
     }
-    if (interrupts_not_isolated(look)) {
-        return finding_new(IOMMUFD_CAUSE_NO_INTERRUPT_ISOLATION, look->err,
-            g_strdup("Enable interrupt remapping (VT-d or x2APIC in the "
-                     "firmware, no intremap=off), or accept that the device "
-                     "can send any interrupt to the host: "
-                     "iommufd.allow_unsafe_interrupts=1 (vfio_iommu_type1's "
-                     "parameter does not count here).\n"),
-            "the host does not isolate the interrupts of the %s, interrupt "
-            "remapping is off%s%s", look->who,
-            members ? "; besides, its IOMMU group is used by host drivers: " :
-            "", members ?: "");
+    if (interrupts_not_isolated(look->root)) {
+        g_autofree char *whose = g_strconcat("the ", look->who, NULL);
+
+        return no_isolation(look->err, whose, members);
     }
     if (members) {
-        return finding_new(IOMMUFD_CAUSE_GROUP_HOST_DRIVER, look->err,
-            g_strdup("Unbind them or bind them to vfio-pci too: a group is "
-                     "assigned as a whole.\n"),
-            "%s shares IOMMU group %s with devices that host drivers use: %s",
-            look->who, look->group ?: "?", members);
+        return shared_with_host(look, members);
     }
     if (peer && g_strcmp0(peer->iommufd, look->device->id)) {
         return finding_new(IOMMUFD_CAUSE_GROUP_OTHER_OWNER, look->err,
@@ -350,14 +412,8 @@ static IOMMUFDFinding *not_permitted(const Look *look)
             peer->name, peer->iommufd ?: "the legacy container",
             look->device->id);
     }
-    holder = vfio_member_holder(look);
-    if (holder) {
-        return finding_new(IOMMUFD_CAUSE_GROUP_OTHER_OWNER, look->err,
-            g_strdup("A group is assigned to one VM as a whole.\n"),
-            "%s shares IOMMU group %s with %s", look->who,
-            look->group ?: "?", holder);
-    }
-    return finding_new(IOMMUFD_CAUSE_UNKNOWN, look->err,
+    finding = shared_with_vm(look);
+    return finding ?: finding_new(IOMMUFD_CAUSE_UNKNOWN, look->err,
         g_strdup("Read the kernel log.\n"),
         "the kernel does not let the %s be bound to an iommufd", look->who);
 }
@@ -369,22 +425,27 @@ static bool is_vf_of_vfio_pf(const Look *look)
     return host_has(look->root, pf, "vfio-dev");
 }
 
-static IOMMUFDFinding *access_denied(const Look *look)
+static IOMMUFDFinding *no_token(const Look *look)
 {
-    if (is_vf_of_vfio_pf(look)) {
-        g_autofree char *pf = host_link_of(look->root, look->sysfsdev,
-                                           "physfn");
+    g_autofree char *pf = host_link_of(look->root, look->sysfsdev, "physfn");
 
-        return finding_new(IOMMUFD_CAUSE_VF_TOKEN_REQUIRED, look->err,
+    return is_vf_of_vfio_pf(look) ?
+        finding_new(IOMMUFD_CAUSE_VF_TOKEN_REQUIRED, look->err,
             g_strdup("Give the token of the physical function: "
                      "vf-token=UUID\n"),
             "%s is a virtual function whose physical function %s is used "
-            "through VFIO, %s", look->who, pf ?: "?",
+            "through VFIO%s", look->who, pf ?: "?",
+            !look->err ? ", it needs a VF token" :
             look->device->has_token ?
-            "with another token than vf-token= gives" :
-            "and no VF token was given");
-    }
-    return finding_new(IOMMUFD_CAUSE_IOCTL_DENIED, look->err,
+            " with another token than vf-token= gives" :
+            ", and no VF token was given") : NULL;
+}
+
+static IOMMUFDFinding *access_denied(const Look *look)
+{
+    IOMMUFDFinding *finding = no_token(look);
+
+    return finding ?: finding_new(IOMMUFD_CAUSE_IOCTL_DENIED, look->err,
         g_strdup("Look for a denial in the audit log.\n"),
         "binding the %s to an iommufd is refused, probably by a security "
         "module", look->who);
@@ -507,6 +568,63 @@ IOMMUFDFinding *iommufd_diag_bind(const char *root,
         break;
     }
     return open_failed(&look);
+}
+
+/*
+ * Before it is tried
+ */
+
+static void forecast(GPtrArray *findings, IOMMUFDFinding *finding)
+{
+    if (finding) {
+        g_ptr_array_add(findings, finding);
+    }
+}
+
+GPtrArray *bind_forecast(const char *root, const HostFacts *facts,
+                         const char *sysfsdev)
+{
+    IOMMUFDDevice device = { .sysfsdev = sysfsdev, .fd = -1, .iommufd = -1 };
+    GPtrArray *findings =
+        g_ptr_array_new_with_free_func((GDestroyNotify)iommufd_finding_free);
+    g_autofree char *members = NULL;
+    g_auto(Look) look = { 0 };
+
+    look_begin(&look, root, &device, EINVAL);
+    look.facts = facts;
+    forecast(findings, busy_device(&look));
+    if (device_is_on_bus(root, sysfsdev, "mdev")) {
+        return findings;
+    }
+    forecast(findings, firmware_reserved(&look));
+
+    look.err = EBUSY;
+    forecast(findings, legacy_holder(&look));
+
+    look.err = EPERM;
+    members = host_members(&look);
+    if (facts ? facts->interrupts_not_isolated :
+        interrupts_not_isolated(root)) {
+        forecast(findings, no_isolation(EPERM, "the device", members));
+    } else if (members) {
+        forecast(findings, shared_with_host(&look, members));
+    }
+    forecast(findings, shared_with_vm(&look));
+    return findings;
+}
+
+GPtrArray *iommufd_forecast_bind(const char *root, const char *sysfsdev)
+{
+    return bind_forecast(root, NULL, sysfsdev);
+}
+
+IOMMUFDFinding *bind_needs_token(const char *root, const char *sysfsdev)
+{
+    IOMMUFDDevice device = { .sysfsdev = sysfsdev, .fd = -1, .iommufd = -1 };
+    g_auto(Look) look = { 0 };
+
+    look_begin(&look, root, &device, 0);
+    return no_token(&look);
 }
 
 /*

@@ -49,6 +49,13 @@ static char *vfio_dev_name(const char *root, const char *vfio_dev)
     return NULL;
 }
 
+char *device_vfio_name(const char *root, const char *sysfsdev)
+{
+    g_autofree char *vfio_dev = g_build_filename(sysfsdev, "vfio-dev", NULL);
+
+    return vfio_dev_name(root, vfio_dev);
+}
+
 bool device_node_devt(const char *root, const char *sysfsdev, dev_t *devt)
 {
     g_autofree char *vfio_dev = g_build_filename(sysfsdev, "vfio-dev", NULL);
@@ -206,7 +213,7 @@ static IOMMUFDFinding *device_missing(const char *root, const char *sysfsdev,
  * A device without a VFIO device
  */
 
-static IOMMUFDFinding *no_iommu(const char *root, const char *path)
+IOMMUFDFinding *device_no_iommu(const char *root, const char *sysfsdev)
 {
     static const char *const tables[] = { "DMAR", "IVRS", "IORT", "VIOT" };
     g_autoptr(GPtrArray) iommus = host_list(root, "/sys/class/iommu");
@@ -245,9 +252,14 @@ static IOMMUFDFinding *no_iommu(const char *root, const char *path)
         remedy = "Enable VT-d or AMD-Vi in the firmware; for a host that is "
                  "itself a VM, add an IOMMU to that VM.\n";
     }
-    finding = finding_new(IOMMUFD_CAUSE_NO_IOMMU, ENOENT, g_strdup(remedy),
-                          "device has no IOMMU, %s: %s/iommu_group", reason,
-                          path);
+    if (sysfsdev) {
+        finding = finding_new(IOMMUFD_CAUSE_NO_IOMMU, ENOENT,
+                              g_strdup(remedy), "device has no IOMMU, %s: "
+                              "%s/iommu_group", reason, sysfsdev);
+    } else {
+        finding = finding_new(IOMMUFD_CAUSE_NO_IOMMU, 0, g_strdup(remedy),
+                              "host has no IOMMU, %s", reason);
+    }
     finding_saw(finding, "%u entries in /sys/class/iommu",
                 iommus ? iommus->len : 0);
     return finding;
@@ -354,7 +366,7 @@ static IOMMUFDFinding *no_driver(const char *root, const char *sysfsdev,
 
     if (device_is_on_bus(root, sysfsdev, "pci")) {
         if (!host_has(root, sysfsdev, "iommu_group")) {
-            return no_iommu(root, sysfsdev);
+            return device_no_iommu(root, sysfsdev);
         }
         override = host_attr_of(root, sysfsdev, "driver_override");
         /* The link to the driver goes first, and then the driver waits */
@@ -436,8 +448,6 @@ static IOMMUFDFinding *no_dev_attr(const char *root, const char *sysfsdev,
                                    const char *attr)
 {
     g_autofree char *group = host_attr_of(root, sysfsdev, "iommu_group/name");
-    g_autofree char *release = host_kernel_release(root);
-    const char *option = "CONFIG_VFIO_DEVICE_CDEV";
 
     if (!g_strcmp0(group, "vfio-noiommu")) {
         return finding_new(IOMMUFD_CAUSE_NOIOMMU, ENOENT,
@@ -446,11 +456,19 @@ static IOMMUFDFinding *no_dev_attr(const char *root, const char *sysfsdev,
             "device is in VFIO no-IOMMU mode, which iommufd cannot use: %s",
             attr);
     }
+    return device_no_cdev(root, attr);
+}
+
+IOMMUFDFinding *device_no_cdev(const char *root, const char *path)
+{
+    g_autofree char *release = host_kernel_release(root);
+    const char *option = "CONFIG_VFIO_DEVICE_CDEV";
+
     if (host_kernel_before(root, 6, 6)) {
         return finding_new(IOMMUFD_CAUSE_KERNEL_TOO_OLD, ENOENT,
                            g_strdup(CDEV_REMEDY),
                            "Linux %s has no VFIO device nodes: %s", release,
-                           attr);
+                           path);
     }
     if (host_kernel_option(root, option) == 'n') {
         if (host_kernel_option(root, "CONFIG_IOMMUFD") == 'n') {
@@ -459,11 +477,11 @@ static IOMMUFDFinding *no_dev_attr(const char *root, const char *sysfsdev,
         return finding_new(IOMMUFD_CAUSE_KERNEL_WITHOUT_CDEV, ENOENT,
                            g_strdup(CDEV_REMEDY),
                            "Linux %s is built without %s: %s",
-                           release ?: "here", option, attr);
+                           release ?: "here", option, path);
     }
     return finding_new(IOMMUFD_CAUSE_KERNEL_WITHOUT_CDEV, ENOENT,
                        g_strdup(CDEV_REMEDY),
-                       "the kernel probably lacks %s: %s", option, attr);
+                       "the kernel probably lacks %s: %s", option, path);
 }
 
 static IOMMUFDFinding *bad_dev_attr(const char *root, const char *sysfsdev,

@@ -44,7 +44,8 @@ IOMMUFDFinding *finding_new(IOMMUFDCause cause, int err, char *remedy,
     va_end(ap);
 
     finding->cause = cause;
-    finding->message = g_strdup_printf("%s: %s", fact, g_strerror(err));
+    finding->message = err ? g_strdup_printf("%s: %s", fact, g_strerror(err))
+                           : g_steal_pointer(&fact);
     finding->remedy = remedy;
     return finding;
 }

@@ -261,21 +261,22 @@ static char *kernel_file(const char *root, const char *format)
     return g_strconcat(parts[0], release, parts[1], NULL);
 }
 
+static const char *const kernel_configs[] = {
+    "boot/config-@",
+    "usr/lib/modules/@/config",
+    "lib/modules/@/config",
+    "usr/lib/modules/@/build/.config",
+};
+
 char host_kernel_option(const char *root, const char *option)
 {
-    static const char *const files[] = {
-        "boot/config-@",
-        "usr/lib/modules/@/config",
-        "lib/modules/@/config",
-        "usr/lib/modules/@/build/.config",
-    };
     g_autofree char *assignment = g_strdup_printf("%s=", option);
     bool found = false;
     g_autofree char *line = NULL;
 
     found = host_find_line(root, "proc/config.gz", assignment, &line);
-    for (size_t i = 0; !found && i < G_N_ELEMENTS(files); i++) {
-        g_autofree char *file = kernel_file(root, files[i]);
+    for (size_t i = 0; !found && i < G_N_ELEMENTS(kernel_configs); i++) {
+        g_autofree char *file = kernel_file(root, kernel_configs[i]);
 
         found = file && host_find_line(root, file, assignment, &line);
     }
@@ -284,6 +285,19 @@ char host_kernel_option(const char *root, const char *option)
     }
     return line && g_str_has_prefix(line, assignment) ?
            line[strlen(assignment)] : 'n';
+}
+
+char *host_kernel_config_denied(const char *root)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(kernel_configs); i++) {
+        g_autofree char *file = kernel_file(root, kernel_configs[i]);
+        g_autofree char *full = g_build_filename(root, file ?: "", NULL);
+
+        if (file && access(full, R_OK) && errno == EACCES) {
+            return g_strconcat("/", file, NULL);
+        }
+    }
+    return NULL;
 }
 
 bool host_module_shipped(const char *root, const char *module)
@@ -344,8 +358,12 @@ char *host_sysfsdev(const char *root, const char *sysfsdev, int fd)
     return g_path_get_dirname(vfio_dev);
 }
 
-/* Does the process have the device open? */
-static bool process_holds(const char *root, const char *pid, dev_t devt)
+/* Returns true to end the search */
+typedef bool HolderMatch(dev_t devt, const char *pid, void *opaque);
+
+/* Goes through the character devices that a process has open */
+static bool match_process(const char *root, const char *pid,
+                          HolderMatch *match, void *opaque)
 {
     g_autofree char *path = g_strdup_printf("proc/%s/fd", pid);
     g_autoptr(GPtrArray) fds = host_list(root, path);
@@ -358,40 +376,94 @@ static bool process_holds(const char *root, const char *pid, dev_t devt)
 
         /* Other files might be on a server that does not answer */
         if (target && g_str_has_prefix(target, "/dev/") && !stat(link, &st) &&
-            S_ISCHR(st.st_mode) && st.st_rdev == devt) {
+            S_ISCHR(st.st_mode) && match(st.st_rdev, pid, opaque)) {
             return true;
         }
     }
     return false;
 }
 
-char *host_holder(const char *root, dev_t devt, bool *self)
+static void match_processes(const char *root, bool own, HolderMatch *match,
+                            void *opaque)
 {
     g_autoptr(GPtrArray) pids = host_list(root, "proc");
-    g_autofree char *own = g_strdup_printf("%d", getpid());
+    g_autofree char *self = g_strdup_printf("%d", getpid());
     gint64 end = g_get_monotonic_time() + SEARCH_MAX;
 
     for (guint i = 0; pids && i < pids->len; i++) {
         const char *pid = pids->pdata[i];
-        g_autofree char *dir = NULL;
-        g_autofree char *name = NULL;
-        bool is_own = g_str_equal(pid, own);
 
-        if (!g_ascii_isdigit(*pid) || (is_own && !self)) {
+        if (!g_ascii_isdigit(*pid) || (!own && g_str_equal(pid, self))) {
             continue;
         }
-        if (g_get_monotonic_time() > end) {
+        if (g_get_monotonic_time() > end ||
+            match_process(root, pid, match, opaque)) {
             break;
         }
-        if (!process_holds(root, pid, devt)) {
-            continue;
-        }
-        if (self) {
-            *self = is_own;
-        }
-        dir = g_build_filename("proc", pid, NULL);
-        name = host_attr_of(root, dir, "comm");
-        return g_strdup_printf("process %s (%s)", pid, name ?: "?");
     }
-    return NULL;
+}
+
+static char *process_shown(const char *root, const char *pid)
+{
+    g_autofree char *dir = g_build_filename("proc", pid, NULL);
+    g_autofree char *name = host_attr_of(root, dir, "comm");
+
+    return g_strdup_printf("process %s (%s)", pid, name ?: "?");
+}
+
+typedef struct Holder {
+    dev_t devt;
+    char *pid;
+} Holder;
+
+static bool match_holder(dev_t devt, const char *pid, void *opaque)
+{
+    Holder *holder = opaque;
+
+    if (devt == holder->devt) {
+        holder->pid = g_strdup(pid);
+    }
+    return holder->pid;
+}
+
+char *host_holder(const char *root, dev_t devt, bool *self)
+{
+    Holder holder = { .devt = devt };
+    g_autofree char *pid = NULL;
+
+    match_processes(root, self, match_holder, &holder);
+    pid = holder.pid;
+    if (!pid) {
+        return NULL;
+    }
+    if (self) {
+        *self = atoi(pid) == getpid();
+    }
+    return process_shown(root, pid);
+}
+
+static bool note_holder(dev_t devt, const char *pid, void *opaque)
+{
+    gint64 key = devt;
+
+    if (!g_hash_table_contains(opaque, &key)) {
+        g_hash_table_insert(opaque, g_memdup2(&key, sizeof(key)),
+                            g_strdup(pid));
+    }
+    return false;
+}
+
+GHashTable *host_holders(const char *root)
+{
+    GHashTable *holders = g_hash_table_new_full(g_int64_hash, g_int64_equal,
+                                                g_free, g_free);
+    GHashTableIter iter;
+    gpointer pid;
+
+    match_processes(root, false, note_holder, holders);
+    g_hash_table_iter_init(&iter, holders);
+    while (g_hash_table_iter_next(&iter, NULL, &pid)) {
+        g_hash_table_iter_replace(&iter, process_shown(root, pid));
+    }
+    return holders;
 }

@@ -67,12 +67,19 @@ char *host_sysfsdev(const char *root, const char *sysfsdev, int fd);
  * *@self is set if it is this one, which is looked at only if @self is given.
  */
 char *host_holder(const char *root, dev_t devt, bool *self);
+/* The same for all character devices: from a dev_t (as gint64) to a process */
+GHashTable *host_holders(const char *root);
+/* A configuration of the kernel that is there, but may not be read, or NULL */
+char *host_kernel_config_denied(const char *root);
 
 /*
  * finding.c
  */
 
-/* @remedy is taken over; the text of @err ends the message */
+/*
+ * @remedy is taken over; the text of @err ends the message, unless it is 0
+ * because nothing has failed yet
+ */
 IOMMUFDFinding *finding_new(IOMMUFDCause cause, int err, char *remedy,
                             const char *fmt, ...) G_GNUC_PRINTF(4, 5);
 /* Adds what was seen, a fact about one place */
@@ -91,6 +98,12 @@ bool device_driver_is_vfio(const char *root, const char *sysfsdev,
 bool device_driver_is_stub(const char *driver);
 /* What the host loses with the device ("is the host's ..."), or NULL */
 char *device_host_use(const char *root, const char *sysfsdev);
+/* Why there is no IOMMU for the device, or if @sysfsdev is NULL for any */
+IOMMUFDFinding *device_no_iommu(const char *root, const char *sysfsdev);
+/* Why the kernel provides no device nodes, nothing being at @path */
+IOMMUFDFinding *device_no_cdev(const char *root, const char *path);
+/* The name of a device's VFIO device, such as vfio0, or NULL */
+char *device_vfio_name(const char *root, const char *sysfsdev);
 /* The number of the device's node, false if it has none */
 bool device_node_devt(const char *root, const char *sysfsdev, dev_t *devt);
 
@@ -109,6 +122,12 @@ IOMMUFDFinding *node_finding(const char *root, const char *path, dev_t devt,
 /* @what could not be opened for want of descriptors, by EMFILE or ENFILE */
 IOMMUFDFinding *node_no_more_files(const char *what, int err);
 
+/*
+ * The errno that using @path will meet, without opening it: @wrong if it is
+ * not the device that it should be.  0 if all looks right.
+ */
+int node_forecast(const char *root, const char *path, dev_t devt, int wrong);
+
 typedef enum FdKind {
     FD_CLOSED,
     FD_IOMMU,
@@ -121,5 +140,39 @@ typedef enum FdKind {
 
 /* What a descriptor of this process is; *@what is a noun phrase, or NULL */
 FdKind fd_kind(const char *root, int fd, char **what);
+
+/*
+ * bind.c
+ */
+
+/* What is the same for all devices of a host, so that it is read once */
+typedef struct HostFacts {
+    bool interrupts_not_isolated;
+    GHashTable *holders;
+} HostFacts;
+
+/* As iommufd_forecast_bind(), which has no @facts */
+GPtrArray *bind_forecast(const char *root, const HostFacts *facts,
+                         const char *sysfsdev);
+/* The device can be bound only with a VF token */
+IOMMUFDFinding *bind_needs_token(const char *root, const char *sysfsdev);
+
+/*
+ * map.c
+ */
+
+typedef struct Locked {
+    /* in bytes; UINT64_MAX without a limit or if it is not known */
+    uint64_t limit;
+    /* pinned by other processes of the user */
+    uint64_t others;
+    bool has_ipc_lock;
+    /* the user namespace that the kernel takes capabilities from */
+    bool initial_userns;
+} Locked;
+
+Locked locked_memory(const char *root);
+/* The memory limit of this process's control group, where there is one */
+char *cgroup_limit(const char *root);
 
 #endif

@@ -19,16 +19,6 @@
  * Locked memory
  */
 
-typedef struct Locked {
-    /* in bytes; UINT64_MAX without a limit or if it is not known */
-    uint64_t limit;
-    /* pinned by other processes of the user */
-    uint64_t others;
-    bool has_ipc_lock;
-    /* the user namespace that the kernel takes capabilities from */
-    bool initial_userns;
-} Locked;
-
 static uint64_t status_kib(const char *root, const char *pid, const char *key)
 {
     g_autofree char *path = g_build_filename("proc", pid, "status", NULL);
@@ -69,7 +59,7 @@ static uint64_t pinned_by_others(const char *root)
     return sum;
 }
 
-static Locked locked_memory(const char *root)
+Locked locked_memory(const char *root)
 {
     g_autofree char *limit = host_value(root, "proc/self/limits",
                                         "Max locked memory");
@@ -92,8 +82,7 @@ static Locked locked_memory(const char *root)
     return locked;
 }
 
-/* The memory limit of this process's control group, where there is one */
-static char *cgroup_limit(const char *root)
+char *cgroup_limit(const char *root)
 {
     g_autofree char *group = host_value(root, "proc/self/cgroup", "0::");
     g_autofree char *dir = NULL;

@@ -185,6 +185,28 @@ IOMMUFDFinding *node_finding(const char *root, const char *path, dev_t devt,
     }
 }
 
+int node_forecast(const char *root, const char *path, dev_t devt, int wrong)
+{
+    g_autofree char *full = g_build_filename(root, path, NULL);
+    struct statvfs vfs;
+    struct stat st;
+
+    if (stat(full, &st)) {
+        return errno;
+    }
+    if (S_ISDIR(st.st_mode)) {
+        return EISDIR;
+    }
+    if (!S_ISCHR(st.st_mode) || (devt && st.st_rdev != devt)) {
+        return wrong;
+    }
+    /* asks the device cgroup and security modules too */
+    if (faccessat(AT_FDCWD, full, R_OK | W_OK, AT_EACCESS)) {
+        return errno;
+    }
+    return !statvfs(full, &vfs) && (vfs.f_flag & ST_NODEV) ? EACCES : 0;
+}
+
 /*
  * /dev/iommu
  */

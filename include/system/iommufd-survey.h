@@ -29,7 +29,6 @@ typedef enum IOMMUFDVerdict {
  * struct IOMMUFDCheck - one step on the way to an assigned device
  * @name: what was looked at, stable, such as "iommu-node"
  * @verdict: the result
- * @unseen: this process lacks the rights to see what would tell
  * @text: what was seen, one line without a full stop; NULL if @finding says
  *     it
  * @finding: what QEMU would show, or NULL
@@ -37,30 +36,99 @@ typedef enum IOMMUFDVerdict {
 typedef struct IOMMUFDCheck {
     const char *name;
     IOMMUFDVerdict verdict;
-    bool unseen;
     char *text;
     IOMMUFDFinding *finding;
 } IOMMUFDCheck;
 
+/* What is read once for all devices of a host */
+typedef struct IOMMUFDSurvey IOMMUFDSurvey;
+
+/**
+ * iommufd_survey_new: begin to look at a host
+ * @root: directory below which the host is read
+ *
+ * Returns: a survey, to be freed with iommufd_survey_free().
+ */
+IOMMUFDSurvey *iommufd_survey_new(const char *root);
+
+/**
+ * iommufd_survey_free: end it
+ * @survey: the survey, may be NULL
+ */
+void iommufd_survey_free(IOMMUFDSurvey *survey);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(IOMMUFDSurvey, iommufd_survey_free)
+
 /**
  * iommufd_survey_host: what a host has and lacks
- * @root: directory below which the host is read
+ * @survey: the survey
+ * @physical: devices are to be assigned that do DMA themselves; a missing
+ *     IOMMU is no more than a warning to others, which are mediated devices
  *
  * Returns: an array of #IOMMUFDCheck that the caller frees.
  */
-GPtrArray *iommufd_survey_host(const char *root);
+GPtrArray *iommufd_survey_host(const IOMMUFDSurvey *survey, bool physical);
 
 /**
  * iommufd_survey_device: the steps from a device to one that is bound
- * @root: directory below which the host is read
- * @sysfsdev: the device's directory in sysfs, a path without @root
+ * @survey: the survey
+ * @sysfsdev: the device's directory in sysfs, a path without the root
  *
- * Ends with the first step that fails, apart from the causes that would make
- * binding fail, which are all there.
+ * A step that needs a failed one is left out.  All causes that would make
+ * binding fail are there, not only the first.
  *
  * Returns: an array of #IOMMUFDCheck that the caller frees.
  */
-GPtrArray *iommufd_survey_device(const char *root, const char *sysfsdev);
+GPtrArray *iommufd_survey_device(const IOMMUFDSurvey *survey,
+                                 const char *sysfsdev);
+
+/**
+ * iommufd_survey_is_mediated: is this a device that needs no IOMMU?
+ * @survey: the survey
+ * @sysfsdev: the device's directory in sysfs, a path without the root
+ *
+ * Returns: true if it is.
+ */
+bool iommufd_survey_is_mediated(const IOMMUFDSurvey *survey,
+                                const char *sysfsdev);
+
+/**
+ * iommufd_survey_devices: the devices that are bound to VFIO drivers
+ * @survey: the survey
+ *
+ * Returns: an array of directories in sysfs that the caller frees.
+ */
+GPtrArray *iommufd_survey_devices(const IOMMUFDSurvey *survey);
+
+/**
+ * struct IOMMUFDMember - a device of an IOMMU group
+ * @name: its name on its bus
+ * @driver: its driver, NULL if it has none
+ */
+typedef struct IOMMUFDMember {
+    char *name;
+    char *driver;
+} IOMMUFDMember;
+
+/**
+ * iommufd_survey_group: a device's IOMMU group
+ * @survey: the survey
+ * @sysfsdev: the device's directory in sysfs, a path without the root
+ * @group: set to the name of the group, which the caller frees
+ *
+ * Returns: an array of #IOMMUFDMember that the caller frees, NULL if the
+ * device is in no group.
+ */
+GPtrArray *iommufd_survey_group(const IOMMUFDSurvey *survey,
+                                const char *sysfsdev, char **group);
+
+/**
+ * iommufd_survey_unseen: what this process lacks the rights to see
+ * @survey: the survey
+ *
+ * Returns: an array of lines that the caller frees.
+ */
+GPtrArray *iommufd_survey_unseen(const IOMMUFDSurvey *survey);
 
 /**
  * iommufd_survey_verdict: the worst of all verdicts
@@ -81,5 +149,14 @@ IOMMUFDVerdict iommufd_survey_verdict(const GPtrArray *checks);
  * nothing is in the way.
  */
 GPtrArray *iommufd_forecast_bind(const char *root, const char *sysfsdev);
+
+/**
+ * iommufd_forecast_interrupts: why no physical device can be bound
+ * @root: directory below which the host is read
+ *
+ * Returns: a finding that the caller frees, without the text of an errno;
+ * NULL if the interrupts of devices are isolated, or it is not known.
+ */
+IOMMUFDFinding *iommufd_forecast_interrupts(const char *root);
 
 #endif

@@ -1,0 +1,82 @@
+/*
+ * The names under which users know a device
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "commands.h"
+
+#define NODE_PREFIX "/dev/vfio/devices/"
+
+/* [DOMAIN:]BUS:SLOT.FUNCTION */
+static char *pci_path(const char *name)
+{
+    unsigned int domain = 0, bus, slot, function;
+
+    if (!g_regex_match_simple("^([0-9a-f]{1,8}:)?[0-9a-f]{1,2}:"
+                              "[01]?[0-9a-f]\\.[0-7]$", name,
+                              G_REGEX_CASELESS | G_REGEX_DOLLAR_ENDONLY, 0)) {
+        return NULL;
+    }
+    if (sscanf(name, "%x:%x:%x.%x", &domain, &bus, &slot, &function) != 4) {
+        domain = 0;
+        sscanf(name, "%x:%x.%x", &bus, &slot, &function);
+    }
+    return g_strdup_printf("/sys/bus/pci/devices/%04x:%02x:%02x.%x", domain,
+                           bus, slot, function);
+}
+
+/* Where the bus of the device lists it, which is how QEMU names it */
+static char *node_path(const char *root, const char *node)
+{
+    g_autofree char *path = g_build_filename("/sys/class/vfio-dev",
+                                             node + strlen(NODE_PREFIX),
+                                             "device", NULL);
+    g_autofree char *full = g_build_filename(root, path, NULL);
+    g_autofree char *link = g_build_filename(full, "subsystem", NULL);
+    g_autofree char *target = g_file_read_link(link, NULL);
+    g_autofree char *bus = target ? g_path_get_basename(target) : NULL;
+    char *real = realpath(full, NULL);
+    char *sysfsdev = NULL;
+
+    if (real && bus) {
+        g_autofree char *name = g_path_get_basename(real);
+
+        sysfsdev = g_build_filename("/sys/bus", bus, "devices", name, NULL);
+    }
+    free(real);
+    return sysfsdev ?: g_steal_pointer(&path);
+}
+
+char *device_sysfsdev(const char *root, const char *name, char **reason)
+{
+    char *path = pci_path(name);
+
+    if (path) {
+        return path;
+    }
+    if (g_str_has_prefix(name, "/sys/")) {
+        return g_strdup(name);
+    }
+    if (g_str_has_prefix(name, NODE_PREFIX) &&
+        !strchr(name + strlen(NODE_PREFIX), '/')) {
+        return node_path(root, name);
+    }
+    if (g_uuid_string_is_valid(name)) {
+        g_autofree char *uuid = g_ascii_strdown(name, -1);
+
+        return g_build_filename("/sys/bus/mdev/devices", uuid, NULL);
+    }
+    if (g_str_has_prefix(name, "/dev/vfio/")) {
+        *reason = g_strdup_printf("'%s' is no VFIO device node; those are "
+                                  "/dev/vfio/devices/vfioN", name);
+    } else {
+        *reason = g_strdup_printf("'%s' is neither a PCI address, a path in "
+                                  "/sys, the UUID of a mediated device nor a "
+                                  "/dev/vfio/devices/vfioN", name);
+    }
+    return NULL;
+}
