@@ -151,8 +151,7 @@ char **qemu_arguments(const Run *run)
 /* Quotes only what has to be, so that people can read it */
 static char *quote(const char *arg)
 {
-    size_t plain = strspn(arg, "abcdefghijklmnopqrstuvwxyz"
-                          "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+    size_t plain = strspn(arg, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS
                           "%+,-./:=@_");
 
     return *arg && !arg[plain] ? g_strdup(arg) : g_shell_quote(arg);
