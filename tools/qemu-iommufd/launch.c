@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include "../../backends/iommufd-diag/internal.h"
+#include "system/iommufd-survey.h"
 #include "run.h"
 
 #define ROOT "/"
@@ -42,10 +43,11 @@ static bool set_accounting(const Run *run)
         .id = OPTION_ACCOUNTING_MODE,
         .op = OPTION_GET,
     };
+    g_autoptr(IOMMUFDFinding) finding = NULL;
 
     if (ioctl(run->iommufd, IOMMUFD_OPTION, &option)) {
-        run_finding("/dev/iommu", iommufd_diag_iommu_fd(ROOT, run->iommufd,
-                                                        false, errno));
+        finding = iommufd_diag_iommu_fd(ROOT, run->iommufd, false, errno);
+        run_finding(NULL, finding);
         return false;
     }
     if (option.value == process) {
@@ -67,28 +69,32 @@ static bool set_accounting(const Run *run)
     return true;
 }
 
-/* The node of the VFIO device that a device has */
-static char *vfio_node(const RunDevice *device)
+/* What would fail when QEMU binds the device, as `check` says it */
+static bool check_device(const RunDevice *device)
 {
-    g_autofree char *vfio_dev = g_build_filename(device->sysfsdev, "vfio-dev",
-                                                 NULL);
-    g_autoptr(GPtrArray) names = host_list(ROOT, vfio_dev);
+    g_autoptr(GPtrArray) findings = iommufd_forecast_bind(ROOT,
+                                                          device->sysfsdev);
 
-    return names && names->len ? g_build_filename("/dev/vfio/devices",
-                                                  names->pdata[0], NULL) : NULL;
+    for (guint i = 0; i < findings->len; i++) {
+        run_finding(device->name, findings->pdata[i]);
+    }
+    return !findings->len;
 }
 
 static bool open_device(RunDevice *device)
 {
-    g_autofree char *node = vfio_node(device);
+    g_autofree char *name = device_vfio_name(ROOT, device->sysfsdev);
+    g_autofree char *node = NULL;
+    g_autoptr(IOMMUFDFinding) finding = NULL;
 
     errno = ENOENT;
-    if (node) {
+    if (name) {
+        node = g_build_filename("/dev/vfio/devices", name, NULL);
         device->fd = open(node, O_RDWR | O_CLOEXEC);
     }
     if (device->fd < 0) {
-        run_finding(device->name,
-                    iommufd_diag_device_node(ROOT, device->sysfsdev, errno));
+        finding = iommufd_diag_device_node(ROOT, device->sysfsdev, errno);
+        run_finding(device->name, finding);
         return false;
     }
     return true;
@@ -96,6 +102,7 @@ static bool open_device(RunDevice *device)
 
 bool launch_open(Run *run)
 {
+    g_autoptr(IOMMUFDFinding) finding = NULL;
     bool ok = true;
 
     /* What is closed now would be taken for a descriptor of a node later */
@@ -107,14 +114,19 @@ bool launch_open(Run *run)
     }
     run->iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
     if (run->iommufd < 0) {
-        run_finding("/dev/iommu", iommufd_diag_iommu_open(ROOT, errno));
+        finding = iommufd_diag_iommu_open(ROOT, errno);
+        run_finding(NULL, finding);
         return false;
     }
     if (!set_accounting(run)) {
         return false;
     }
+    /* Before any is open, or this process would be the one that holds it */
     for (guint i = 0; i < run->devices->len; i++) {
-        ok &= open_device(run->devices->pdata[i]);
+        ok &= check_device(run->devices->pdata[i]);
+    }
+    for (guint i = 0; ok && i < run->devices->len; i++) {
+        ok = open_device(run->devices->pdata[i]);
     }
     return ok;
 }

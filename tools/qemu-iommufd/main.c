@@ -17,6 +17,7 @@ typedef struct Command {
 
 static const Command commands[] = {
     { "check", cmd_check },
+    { "run", cmd_run },
 };
 
 static const char help[] =
@@ -24,6 +25,7 @@ static const char help[] =
 "Assign devices of this host to virtual machines through IOMMUFD.\n"
 "\n"
 "  check    say whether this host can assign a device, and why not\n"
+"  run      start QEMU with descriptors of devices, the way libvirt does\n"
 "\n"
 "  -h, --help       show this help\n"
 "      --version    show the version\n"

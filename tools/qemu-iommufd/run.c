@@ -50,11 +50,10 @@ void run_error(int err, const char *fmt, ...)
             err ? g_strerror(err) : "");
 }
 
-void run_finding(const char *name, IOMMUFDFinding *finding)
+void run_finding(const char *name, const IOMMUFDFinding *finding)
 {
-    fprintf(stderr, "qemu-iommufd: %s: %s\n%s", name, finding->message,
-            finding->remedy ?: "");
-    iommufd_finding_free(finding);
+    fprintf(stderr, "qemu-iommufd: %s%s%s\n%s", name ?: "", name ? ": " : "",
+            finding->message, finding->remedy ?: "");
 }
 
 static void run_device_free(gpointer opaque)
@@ -148,6 +147,7 @@ static bool find_devices(Run *run)
 {
     for (guint i = 0; i < run->devices->len; i++) {
         RunDevice *device = run->devices->pdata[i];
+        g_autoptr(IOMMUFDFinding) finding = NULL;
         g_autofree char *reason = NULL;
 
         device->sysfsdev = device_sysfsdev(run->root, device->name, &reason);
@@ -156,9 +156,9 @@ static bool find_devices(Run *run)
             return false;
         }
         if (!host_exists(run->root, device->sysfsdev)) {
-            run_finding(device->name,
-                        iommufd_diag_device_node(run->root, device->sysfsdev,
-                                                 ENOENT));
+            finding = iommufd_diag_device_node(run->root, device->sysfsdev,
+                                               ENOENT);
+            run_finding(device->name, finding);
             return false;
         }
         device->driver = qemu_driver(run->root, device->name,

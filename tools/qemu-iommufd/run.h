@@ -63,8 +63,8 @@ typedef struct Run {
 
 /* What went wrong, on stderr; the text of @err ends the line unless it is 0 */
 void run_error(int err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-/* What was found about @name, with the remedy; frees the finding */
-void run_finding(const char *name, IOMMUFDFinding *finding);
+/* What was found, and the remedy; @name is the device's, or NULL */
+void run_finding(const char *name, const IOMMUFDFinding *finding);
 
 /*
  * qemu-args.c: the command line
