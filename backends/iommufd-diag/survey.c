@@ -14,6 +14,8 @@
 #define IOMMU_NODE "/dev/iommu"
 #define NODE_DIR   "/dev/vfio/devices"
 
+#define KIB 1024
+
 /* Below it hardly any guest fits */
 #define LOCKED_WARN (1024 * 1024 * 1024ULL)
 
@@ -116,6 +118,20 @@ static char *join_some(const GPtrArray *names)
         g_string_append_printf(text, " and %u more", names->len - most);
     }
     return g_string_free(text, false);
+}
+
+/* Sizes of memory mostly are whole numbers, in some unit */
+static char *size_shown(uint64_t bytes)
+{
+    static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
+    size_t unit = 0;
+
+    while (unit + 1 < G_N_ELEMENTS(units) && bytes >= KIB &&
+           (bytes % KIB == 0 || bytes >= 100 * KIB)) {
+        bytes /= KIB;
+        unit++;
+    }
+    return g_strdup_printf("%" PRIu64 " %s", bytes, units[unit]);
 }
 
 static bool has_line(const char *root, const char *path, const char *needle)
@@ -306,7 +322,7 @@ static void check_memory(const char *root, GPtrArray *checks)
 {
     Locked locked = locked_memory(root);
     g_autofree char *size = locked.limit == UINT64_MAX ? NULL :
-        g_format_size_full(locked.limit, G_FORMAT_SIZE_IEC_UNITS);
+                            size_shown(locked.limit);
     g_autofree char *max = cgroup_limit(root);
 
     if (locked.has_ipc_lock && locked.initial_userns) {
@@ -329,9 +345,7 @@ static void check_memory(const char *root, GPtrArray *checks)
                 ""));
     }
     if (max) {
-        g_autofree char *shown =
-            g_format_size_full(g_ascii_strtoull(max, NULL, 10),
-                               G_FORMAT_SIZE_IEC_UNITS);
+        g_autofree char *shown = size_shown(g_ascii_strtoull(max, NULL, 10));
 
         add(checks, "control-group", IOMMUFD_VERDICT_PASS,
             "the control group is limited to %s of memory", shown);
@@ -354,7 +368,7 @@ static void check_hugepages(const char *root, GPtrArray *checks)
             !host_number_of(root, path, "free_hugepages", &available)) {
             continue;
         }
-        size = g_format_size_full(kib * 1024, G_FORMAT_SIZE_IEC_UNITS);
+        size = size_shown(kib * KIB);
         g_string_append_printf(text, "%s%" PRIu64 " of %" PRIu64 " free, "
                                "%s each", text->len ? "; " : "", available,
                                total, size);

@@ -35,7 +35,8 @@ static const char help[] =
 
 int main(int argc, char **argv)
 {
-    setlocale(LC_ALL, "");
+    /* names as they are, but messages as QEMU has them */
+    setlocale(LC_CTYPE, "");
     if (argc < 2) {
         fputs(help, stderr);
         return STATUS_USAGE;

@@ -1,0 +1,769 @@
+/*
+ * Tests of qemu-iommufd check, on the made-up hosts of iommufd-hosts/
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include <json-glib/json-glib.h>
+#include <sys/resource.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+
+#define WIDTH 80
+
+static const char *tool;
+static const char *hosts;
+static JsonNode *schema;
+
+/*
+ * A host: a directory, written as the lines of a *.host file say.  See
+ * iommufd-hosts/README.
+ */
+
+static char *host_new(void)
+{
+    char *root = g_dir_make_tmp("iommufd-check-XXXXXX", NULL);
+
+    g_assert_nonnull(root);
+    g_assert_cmpint(chmod(root, 0755), ==, 0);
+    return root;
+}
+
+static void host_free(char *root)
+{
+    const char *argv[] = { "rm", "-rf", root, NULL };
+
+    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL,
+                 NULL, NULL, NULL, NULL);
+    g_free(root);
+}
+
+static char *host_path(const char *root, const char *path)
+{
+    char *full = g_build_filename(root, path, NULL);
+    g_autofree char *dir = g_path_get_dirname(full);
+
+    g_assert_cmpint(g_mkdir_with_parents(dir, 0755), ==, 0);
+    return full;
+}
+
+static void host_dir(const char *root, const char *path)
+{
+    g_autofree char *full = host_path(root, path);
+
+    g_assert_cmpint(g_mkdir_with_parents(full, 0755), ==, 0);
+}
+
+static void host_line(const char *root, const char *path, const char *line)
+{
+    g_autofree char *full = host_path(root, path);
+    FILE *file = fopen(full, "a");
+
+    g_assert_nonnull(file);
+    fprintf(file, "%s\n", line);
+    fclose(file);
+}
+
+static void host_link(const char *root, const char *path, const char *target)
+{
+    g_autofree char *full = host_path(root, path);
+
+    unlink(full);
+    g_assert_cmpint(symlink(target, full), ==, 0);
+}
+
+/* A device in its place, listed by its bus */
+static void host_device(const char *root, const char *bus, const char *name)
+{
+    g_autofree char *real = g_build_filename("sys/devices", bus, name, NULL);
+    g_autofree char *link = g_build_filename("sys/bus", bus, "devices", name,
+                                             NULL);
+    g_autofree char *target = g_strdup_printf("../../../devices/%s/%s", bus,
+                                              name);
+    g_autofree char *subsystem = g_build_filename(real, "subsystem", NULL);
+    g_autofree char *bus_target = g_strdup_printf("../../../bus/%s", bus);
+
+    host_dir(root, real);
+    host_link(root, link, target);
+    host_link(root, subsystem, bus_target);
+}
+
+static void host_group(const char *root, const char *group, char **devices)
+{
+    for (; *devices; devices++) {
+        g_autofree char *link = g_build_filename("sys/devices", *devices,
+                                                 "iommu_group", NULL);
+        g_autofree char *dir = g_build_filename("sys/kernel/iommu_groups",
+                                                group, NULL);
+        g_autofree char *target =
+            g_strdup_printf("../../../kernel/iommu_groups/%s", group);
+        g_autofree char *name = g_path_get_basename(*devices);
+        g_autofree char *member = g_build_filename(dir, "devices", name,
+                                                   NULL);
+        g_autofree char *device = g_strdup_printf("../../../../devices/%s",
+                                                  *devices);
+
+        host_dir(root, dir);
+        host_link(root, link, target);
+        host_link(root, member, device);
+    }
+}
+
+static void host_driver(const char *root, const char *device,
+                        const char *driver)
+{
+    g_autofree char *bus = g_path_get_dirname(device);
+    g_autofree char *name = g_path_get_basename(device);
+    g_autofree char *dir = g_build_filename("sys/bus", bus, "drivers", driver,
+                                            NULL);
+    g_autofree char *link = g_build_filename("sys/devices", device, "driver",
+                                             NULL);
+    g_autofree char *target = g_strdup_printf("../../../bus/%s/drivers/%s",
+                                              bus, driver);
+    g_autofree char *listed = g_build_filename(dir, name, NULL);
+    g_autofree char *real = g_strdup_printf("../../../../devices/%s", device);
+
+    host_dir(root, dir);
+    host_link(root, link, target);
+    host_link(root, listed, real);
+}
+
+/* A VFIO device, whose node has a number if the kernel has nodes */
+static void host_vfio(const char *root, const char *device, const char *name,
+                      const char *number)
+{
+    g_autofree char *dir = g_build_filename("sys/devices", device, "vfio-dev",
+                                            name, NULL);
+    g_autofree char *attr = g_build_filename(dir, "dev", NULL);
+    g_autofree char *link = g_build_filename("sys/class/vfio-dev", name,
+                                             NULL);
+    g_autofree char *target = g_strdup_printf("../../devices/%s/vfio-dev/%s",
+                                              device, name);
+    g_autofree char *back = g_build_filename(dir, "device", NULL);
+
+    host_dir(root, dir);
+    if (number) {
+        host_line(root, attr, number);
+    }
+    host_link(root, link, target);
+    host_link(root, back, "../..");
+}
+
+/* Returns false if the rights for it are missing */
+static bool host_node(const char *root, const char *path, const char *mode,
+                      const char *number)
+{
+    g_autofree char *full = host_path(root, path);
+    unsigned int maj, min;
+
+    g_assert_cmpint(sscanf(number, "%u:%u", &maj, &min), ==, 2);
+    unlink(full);
+    return mknod(full, S_IFCHR, makedev(maj, min)) == 0 &&
+           chmod(full, strtoul(mode, NULL, 8)) == 0;
+}
+
+/* One line of a *.host file; false if it is about running the tool */
+static bool host_build(const char *root, char **words, bool *able)
+{
+    guint n = g_strv_length(words);
+    const char *what = words[0];
+
+    if (g_str_equal(what, "dir") && n == 2) {
+        host_dir(root, words[1]);
+    } else if (g_str_equal(what, "file") && n == 3) {
+        host_line(root, words[1], words[2]);
+    } else if (g_str_equal(what, "link") && n == 3) {
+        host_link(root, words[1], words[2]);
+    } else if (g_str_equal(what, "remove") && n == 2) {
+        g_autofree char *full = host_path(root, words[1]);
+
+        g_assert_cmpint(remove(full), ==, 0);
+    } else if (g_str_equal(what, "mode") && n == 3) {
+        g_autofree char *full = host_path(root, words[1]);
+
+        g_assert_cmpint(chmod(full, strtoul(words[2], NULL, 8)), ==, 0);
+    } else if (g_str_equal(what, "node") && n == 4) {
+        *able = host_node(root, words[1], words[2], words[3]) && *able;
+    } else if (g_str_equal(what, "device") && n == 3) {
+        host_device(root, words[1], words[2]);
+    } else if (g_str_equal(what, "group") && n >= 3) {
+        host_group(root, words[1], words + 2);
+    } else if (g_str_equal(what, "driver") && n == 3) {
+        host_driver(root, words[1], words[2]);
+    } else if (g_str_equal(what, "vfio") && (n == 3 || n == 4)) {
+        host_vfio(root, words[1], words[2], words[3]);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/*
+ * Running the tool
+ */
+
+typedef struct Run {
+    int status;
+    char *out;
+    char *err;
+} Run;
+
+static void run_clear(Run *run)
+{
+    g_clear_pointer(&run->out, g_free);
+    g_clear_pointer(&run->err, g_free);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Run, run_clear)
+
+static void become(void *user)
+{
+    uid_t id = GPOINTER_TO_UINT(user);
+
+    if (id && (setgid(id) || setuid(id))) {
+        _exit(99);
+    }
+}
+
+static void run_tool(Run *run, char **args, const char *root, bool json,
+                     uid_t user)
+{
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    g_autoptr(GError) error = NULL;
+
+    run_clear(run);
+    g_ptr_array_add(argv, (char *)tool);
+    if (*args) {
+        g_ptr_array_add(argv, *args++);
+    }
+    if (root) {
+        g_ptr_array_add(argv, (char *)"--root");
+        g_ptr_array_add(argv, (char *)root);
+    }
+    if (json) {
+        g_ptr_array_add(argv, (char *)"--json");
+    }
+    for (; *args; args++) {
+        g_ptr_array_add(argv, *args);
+    }
+    g_ptr_array_add(argv, NULL);
+    g_spawn_sync("/", (char **)argv->pdata, NULL, 0, become,
+                 GUINT_TO_POINTER(user), &run->out, &run->err, &run->status,
+                 &error);
+    g_assert_no_error(error);
+    g_assert_true(WIFEXITED(run->status));
+    run->status = WEXITSTATUS(run->status);
+}
+
+/* With all white space as single blanks, as lines are broken anywhere */
+static char *flat(const char *text)
+{
+    GString *flat = g_string_new(" ");
+
+    for (; *text; text++) {
+        if (!g_ascii_isspace(*text)) {
+            g_string_append_c(flat, *text);
+        } else if (flat->str[flat->len - 1] != ' ') {
+            g_string_append_c(flat, ' ');
+        }
+    }
+    return g_string_free(flat, false);
+}
+
+/* Only a word that is too long itself makes a line too long */
+static void check_width(const char *text)
+{
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+    for (char **line = lines; *line; line++) {
+        const char *last = strrchr(*line, ' ');
+
+        if (g_utf8_strlen(*line, -1) > WIDTH) {
+            g_assert_nonnull(last);
+            g_assert_cmpint(strspn(*line, " "), ==, last + 1 - *line);
+        }
+        g_assert_false(g_str_has_suffix(*line, " "));
+    }
+    g_assert_null(strchr(text, '\033'));
+}
+
+/*
+ * JSON: the part of JSON Schema that the schema uses; anything else in it
+ * fails
+ */
+
+static const char *schema_string(JsonObject *rule, const char *name)
+{
+    return json_object_has_member(rule, name) ?
+           json_object_get_string_member(rule, name) : NULL;
+}
+
+static bool is_type(JsonNode *node, const char *type)
+{
+    if (g_str_equal(type, "object")) {
+        return JSON_NODE_HOLDS_OBJECT(node);
+    }
+    if (g_str_equal(type, "array")) {
+        return JSON_NODE_HOLDS_ARRAY(node);
+    }
+    return JSON_NODE_HOLDS_VALUE(node) &&
+           json_node_get_value_type(node) ==
+           (g_str_equal(type, "boolean") ? G_TYPE_BOOLEAN : G_TYPE_STRING);
+}
+
+static void validate(JsonNode *node, JsonObject *rule, const char *where);
+
+static void validate_object(JsonObject *object, JsonObject *rule,
+                            const char *where)
+{
+    JsonObject *properties = json_object_get_object_member(rule,
+                                                           "properties");
+    JsonArray *required = json_object_get_array_member(rule, "required");
+    g_autoptr(GList) names = json_object_get_members(object);
+
+    g_assert_false(json_object_get_boolean_member(rule,
+                                                  "additionalProperties"));
+    for (guint i = 0; i < json_array_get_length(required); i++) {
+        const char *name = json_array_get_string_element(required, i);
+
+        if (!json_object_has_member(object, name)) {
+            g_error("%s has no %s", where, name);
+        }
+    }
+    for (GList *name = names; name; name = name->next) {
+        g_autofree char *path = g_strconcat(where, ".", name->data, NULL);
+
+        if (!json_object_has_member(properties, name->data)) {
+            g_error("the schema knows no %s", path);
+        }
+        validate(json_object_get_member(object, name->data),
+                 json_object_get_object_member(properties, name->data), path);
+    }
+}
+
+static void validate(JsonNode *node, JsonObject *rule, const char *where)
+{
+    static const char *const known[] = {
+        "$schema", "title", "description", "$defs", "$ref", "type", "const",
+        "enum", "required", "properties", "additionalProperties", "items",
+        NULL
+    };
+    const char *ref = schema_string(rule, "$ref");
+    const char *type = schema_string(rule, "type");
+    g_autoptr(GList) words = json_object_get_members(rule);
+
+    for (GList *word = words; word; word = word->next) {
+        g_assert_true(g_strv_contains(known, word->data));
+    }
+    if (ref) {
+        JsonObject *defs =
+            json_object_get_object_member(json_node_get_object(schema),
+                                          "$defs");
+
+        g_assert_true(g_str_has_prefix(ref, "#/$defs/"));
+        validate(node, json_object_get_object_member(defs, ref + 8), where);
+    }
+    if (type && !is_type(node, type)) {
+        g_error("%s is no %s", where, type);
+    }
+    if (json_object_has_member(rule, "const")) {
+        g_assert_true(json_node_equal(node, json_object_get_member(rule,
+                                                                   "const")));
+    }
+    if (json_object_has_member(rule, "enum")) {
+        JsonArray *values = json_object_get_array_member(rule, "enum");
+        bool found = false;
+
+        for (guint i = 0; i < json_array_get_length(values); i++) {
+            found |= json_node_equal(node, json_array_get_element(values, i));
+        }
+        if (!found) {
+            g_error("%s is none of those in the schema", where);
+        }
+    }
+    if (json_object_has_member(rule, "items")) {
+        JsonArray *array = json_node_get_array(node);
+
+        for (guint i = 0; i < json_array_get_length(array); i++) {
+            validate(json_array_get_element(array, i),
+                     json_object_get_object_member(rule, "items"), where);
+        }
+    }
+    if (json_object_has_member(rule, "properties")) {
+        validate_object(json_node_get_object(node), rule, where);
+    }
+}
+
+/* One of the checks of a host or device, or NULL */
+static JsonObject *find_check(JsonObject *holder, const char *name,
+                              const char *result)
+{
+    JsonArray *checks = json_object_get_array_member(holder, "checks");
+
+    for (guint i = 0; i < json_array_get_length(checks); i++) {
+        JsonObject *check = json_array_get_object_element(checks, i);
+
+        if (g_str_equal(json_object_get_string_member(check, "name"), name) &&
+            g_str_equal(json_object_get_string_member(check, "result"),
+                        result)) {
+            return check;
+        }
+    }
+    return NULL;
+}
+
+/* "host|DEVICE CHECK pass|warn|fail|none [CAUSE]" */
+static void check_result(JsonObject *report, char **words)
+{
+    JsonObject *holder = NULL;
+    JsonObject *check;
+
+    if (g_str_equal(words[0], "host")) {
+        holder = json_object_get_object_member(report, "host");
+    } else {
+        JsonArray *devices = json_object_get_array_member(report, "devices");
+
+        for (guint i = 0; i < json_array_get_length(devices); i++) {
+            JsonObject *device = json_array_get_object_element(devices, i);
+
+            if (g_str_equal(json_object_get_string_member(device, "name"),
+                            words[0])) {
+                holder = device;
+            }
+        }
+    }
+    if (!holder) {
+        g_error("there is no %s", words[0]);
+    }
+    if (g_str_equal(words[2], "none")) {
+        g_assert_null(find_check(holder, words[1], "pass"));
+        g_assert_null(find_check(holder, words[1], "warn"));
+        g_assert_null(find_check(holder, words[1], "fail"));
+        return;
+    }
+    check = find_check(holder, words[1], words[2]);
+    if (!check) {
+        g_error("%s of %s is not %s", words[1], words[0], words[2]);
+    }
+    g_assert_cmpstr(schema_string(check, "cause"), ==, words[3]);
+}
+
+/*
+ * The hosts
+ */
+
+typedef struct Case {
+    char *root;
+    /* false if some part of the host could not be made */
+    bool able;
+    uid_t user;
+    Run text;
+    Run json;
+    JsonNode *report;
+} Case;
+
+static void case_run(Case *c, char **args)
+{
+    g_autoptr(GError) error = NULL;
+
+    run_tool(&c->text, args, c->root, false, c->user);
+    run_tool(&c->json, args, c->root, true, c->user);
+    g_clear_pointer(&c->report, json_node_unref);
+
+    g_assert_cmpstr(c->text.err, ==, "");
+    check_width(c->text.out);
+    g_assert_cmpstr(c->json.err, ==, "");
+    g_assert_cmpint(c->json.status, ==, c->text.status);
+    c->report = json_from_string(c->json.out, &error);
+    g_assert_no_error(error);
+    validate(c->report, json_node_get_object(schema), "report");
+    g_assert_cmpint(c->text.status, ==,
+                    !json_object_get_boolean_member(
+                        json_node_get_object(c->report), "ready"));
+}
+
+static void case_expect(Case *c, const char *text, bool there)
+{
+    g_autofree char *output = flat(c->text.out);
+
+    if (!strstr(output, text) == there) {
+        g_error("%s: %s\nin: %s", there ? "missing" : "unexpected", text,
+                c->text.out);
+    }
+}
+
+static void case_line(Case *c, const char *line, bool included);
+
+static void case_file(Case *c, const char *name, bool included)
+{
+    g_autofree char *file = g_strconcat(name, ".host", NULL);
+    g_autofree char *path = g_build_filename(hosts, file, NULL);
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line && c->able; line++) {
+        if (included && g_str_has_prefix(*line, "check")) {
+            break;
+        }
+        if (**line && **line != '#') {
+            case_line(c, *line, included);
+        }
+    }
+}
+
+static void case_line(Case *c, const char *line, bool included)
+{
+    const char *rest = line + strcspn(line, " ");
+    g_auto(GStrv) words = NULL;
+    g_autoptr(GError) error = NULL;
+
+    rest += strspn(rest, " ");
+    if (g_str_has_prefix(line, "says ")) {
+        case_expect(c, rest, true);
+        return;
+    }
+    if (g_str_has_prefix(line, "says-not ")) {
+        case_expect(c, rest, false);
+        return;
+    }
+    g_shell_parse_argv(line, NULL, &words, &error);
+    g_assert_no_error(error);
+    if (host_build(c->root, words, &c->able)) {
+        return;
+    }
+    if (g_str_equal(words[0], "like")) {
+        case_file(c, words[1], true);
+    } else if (g_str_equal(words[0], "user")) {
+        c->user = atoi(words[1]);
+        c->able = c->able && geteuid() == 0;
+    } else if (g_str_equal(words[0], "check")) {
+        case_run(c, words);
+    } else if (g_str_equal(words[0], "ready")) {
+        g_assert_cmpint(c->text.status, ==, 0);
+    } else if (g_str_equal(words[0], "not-ready")) {
+        g_assert_cmpint(c->text.status, ==, 1);
+    } else if (g_str_equal(words[0], "result")) {
+        check_result(json_node_get_object(c->report), words + 1);
+    } else {
+        g_error("not understood: %s", line);
+    }
+}
+
+static void test_host(const void *name)
+{
+    Case c = { .root = host_new(), .able = true };
+
+    case_file(&c, name, false);
+    if (!c.able) {
+        g_test_skip("needs root");
+    } else {
+        g_assert_nonnull(c.report);
+    }
+    host_free(c.root);
+    run_clear(&c.text);
+    run_clear(&c.json);
+    g_clear_pointer(&c.report, json_node_unref);
+}
+
+/*
+ * The rest
+ */
+
+static void test_usage(void)
+{
+    static const struct {
+        const char *args[4];
+        const char *err;
+    } wrong[] = {
+        { { NULL }, "Usage: qemu-iommufd" },
+        { { "frob" }, "no command 'frob'" },
+        { { "check", "--frob" }, "--frob" },
+        { { "check", "frob" }, "'frob' is neither a PCI address" },
+        { { "check", "01:00.8" }, "neither a PCI address" },
+        { { "check", "01:20.0" }, "neither a PCI address" },
+        { { "check", "/dev/vfio/12" }, "'/dev/vfio/12' is no VFIO device" },
+        { { "check", "--root", "/dev/null" }, "is not a directory" },
+    };
+    static const char *const helps[][3] = {
+        { "--help" }, { "check", "--help" },
+    };
+    const char *version[] = { "--version", NULL };
+    g_auto(Run) run = { 0 };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        run_tool(&run, (char **)wrong[i].args, NULL, false, 0);
+        g_assert_cmpint(run.status, ==, 2);
+        g_assert_cmpstr(run.out, ==, "");
+        g_assert_nonnull(strstr(run.err, wrong[i].err));
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(helps); i++) {
+        g_auto(GStrv) lines = NULL;
+
+        run_tool(&run, (char **)helps[i], NULL, false, 0);
+        g_assert_cmpint(run.status, ==, 0);
+        g_assert_cmpstr(run.err, ==, "");
+        lines = g_strsplit(run.out, "\n", -1);
+        g_assert_cmpint(g_strv_length(lines), <=, 24);
+        for (char **line = lines; *line; line++) {
+            g_assert_cmpint(strlen(*line), <=, WIDTH);
+        }
+    }
+    run_tool(&run, (char **)version, NULL, false, 0);
+    g_assert_cmpint(run.status, ==, 0);
+    g_assert_true(g_str_has_prefix(run.out, "qemu-iommufd "));
+}
+
+/* What the tool writes on a terminal */
+static char *run_on_terminal(const char *root, const char *env)
+{
+    const char *argv[] = { tool, "check", "--root", root, NULL };
+    g_auto(GStrv) environment = g_get_environ();
+    g_auto(GStrv) set = g_strsplit(env, "=", 2);
+    int ours = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    GString *out = g_string_new(NULL);
+    char buf[4096];
+    ssize_t len;
+    int theirs;
+
+    environment = g_environ_setenv(environment, "TERM", "xterm", true);
+    environment = g_environ_unsetenv(environment, "NO_COLOR");
+    environment = g_environ_setenv(environment, set[0], set[1], true);
+    if (ours < 0 || grantpt(ours) || unlockpt(ours)) {
+        g_string_free(out, true);
+        return NULL;
+    }
+    theirs = open(ptsname(ours), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    g_assert_cmpint(theirs, >=, 0);
+    g_assert_true(g_spawn_async_with_fds("/", (char **)argv, environment, 0,
+                                         NULL, NULL, NULL, -1, theirs, -1,
+                                         NULL));
+    close(theirs);
+    while ((len = read(ours, buf, sizeof(buf))) > 0) {
+        g_string_append_len(out, buf, len);
+    }
+    close(ours);
+    return g_string_free(out, false);
+}
+
+static void test_colour(void)
+{
+    char *root = host_new();
+    g_autofree char *colour = run_on_terminal(root, "TERM=xterm");
+    g_autofree char *empty = run_on_terminal(root, "NO_COLOR=");
+    g_autofree char *no_color = run_on_terminal(root, "NO_COLOR=1");
+    g_autofree char *dumb = run_on_terminal(root, "TERM=dumb");
+
+    if (!colour) {
+        g_test_skip("no terminals here");
+    } else {
+        g_assert_nonnull(strstr(colour, "\033[1;31mfail\033[0m"));
+        g_assert_nonnull(strstr(empty, "\033["));
+        g_assert_nonnull(strstr(no_color, "fail"));
+        g_assert_null(strstr(no_color, "\033"));
+        g_assert_nonnull(strstr(dumb, "fail"));
+        g_assert_null(strstr(dumb, "\033"));
+    }
+    host_free(root);
+}
+
+static double cpu_of_children(void)
+{
+    struct rusage usage;
+
+    g_assert_cmpint(getrusage(RUSAGE_CHILDREN, &usage), ==, 0);
+    return usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
+           (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+/* All in use, by processes with many files, and many interrupts */
+static void test_large(void)
+{
+    const char *args[] = { "check", NULL };
+    g_autofree char *cpus = g_strnfill(2000, '1');
+    Case c = { .root = host_new(), .able = true };
+    double before;
+
+    for (int i = 0; i < 1000; i++) {
+        g_autofree char *irq = g_strdup_printf("%d: %s IR-PCI-MSI 1-edge", i,
+                                               cpus);
+
+        host_line(c.root, "proc/interrupts", irq);
+    }
+    for (int i = 0; i < 200; i++) {
+        for (int j = 0; j < 20; j++) {
+            g_autofree char *fd = g_strdup_printf("proc/%d/fd/%d", 1000 + i,
+                                                  j);
+
+            host_link(c.root, fd, "/dev/zero");
+        }
+    }
+    for (int i = 0; i < 500; i++) {
+        g_autofree char *bdf = g_strdup_printf("0000:%02x:%02x.%x", i >> 8,
+                                               (i >> 3) & 31, i & 7);
+        g_autofree char *device = g_strconcat("pci/", bdf, NULL);
+        g_autofree char *group = g_strdup_printf("%d", i / 2);
+        g_autofree char *enable = g_strdup_printf("sys/devices/%s/enable",
+                                                  device);
+        g_autofree char *vfio = g_strdup_printf("vfio%d", i);
+        char *devices[] = { device, NULL };
+
+        host_device(c.root, "pci", bdf);
+        host_group(c.root, group, devices);
+        host_driver(c.root, device, "vfio-pci");
+        host_vfio(c.root, device, vfio, "1:3");
+        host_line(c.root, enable, "1");
+    }
+    before = cpu_of_children();
+    run_tool(&c.text, (char **)args, c.root, false, 0);
+    g_test_message("%.3f s", cpu_of_children() - before);
+    g_assert_cmpint(c.text.status, ==, 1);
+    case_expect(&c, "Device 0000:01:1e.3", true);
+    /* what an instrumented build takes leaves no room for less */
+    g_assert_cmpfloat(cpu_of_children() - before, <, 1);
+    host_free(c.root);
+    run_clear(&c.text);
+}
+
+int main(int argc, char **argv)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *text = NULL;
+    const char *file;
+    GDir *dir;
+
+    g_test_init(&argc, &argv, NULL);
+    if (argc != 4) {
+        g_printerr("usage: %s QEMU-IOMMUFD HOSTS-FOLDER SCHEMA\n", argv[0]);
+        return 2;
+    }
+    tool = argv[1];
+    hosts = argv[2];
+    g_assert_true(g_file_get_contents(argv[3], &text, NULL, NULL));
+    schema = json_from_string(text, &error);
+    g_assert_no_error(error);
+    g_setenv("LC_ALL", "C.UTF-8", true);
+    g_unsetenv("NO_COLOR");
+
+    g_test_add_func("/qemu-iommufd/usage", test_usage);
+    g_test_add_func("/qemu-iommufd/check/colour", test_colour);
+    g_test_add_func("/qemu-iommufd/check/large", test_large);
+    dir = g_dir_open(hosts, 0, &error);
+    g_assert_no_error(error);
+    while ((file = g_dir_read_name(dir))) {
+        if (g_str_has_suffix(file, ".host")) {
+            char *name = g_strndup(file, strlen(file) - strlen(".host"));
+            g_autofree char *path = g_strconcat("/qemu-iommufd/check/host/",
+                                                name, NULL);
+
+            g_test_add_data_func_full(path, name, test_host, g_free);
+        }
+    }
+    g_dir_close(dir);
+    return g_test_run();
+}
