@@ -250,7 +250,7 @@ static void run_tool(Run *run, char **args, const char *root, bool json,
         g_ptr_array_add(argv, *args);
     }
     g_ptr_array_add(argv, NULL);
-    g_spawn_sync("/", (char **)argv->pdata, NULL, 0, become,
+    g_spawn_sync(NULL, (char **)argv->pdata, NULL, 0, become,
                  GUINT_TO_POINTER(user), &run->out, &run->err, &run->status,
                  &error);
     g_assert_no_error(error);
@@ -639,7 +639,7 @@ static char *run_on_terminal(const char *root, const char *env)
     }
     theirs = open(ptsname(ours), O_RDWR | O_NOCTTY | O_CLOEXEC);
     g_assert_cmpint(theirs, >=, 0);
-    g_assert_true(g_spawn_async_with_fds("/", (char **)argv, environment, 0,
+    g_assert_true(g_spawn_async_with_fds(NULL, (char **)argv, environment, 0,
                                          NULL, NULL, NULL, -1, theirs, -1,
                                          NULL));
     close(theirs);

@@ -281,6 +281,21 @@ static void print_json(const Report *report)
  * The command
  */
 
+static const char help[] =
+"Usage: qemu-iommufd check [OPTION...] [DEVICE...]\n"
+"Say whether this host can assign each DEVICE to a virtual machine through\n"
+"IOMMUFD, and if not, why and what to do.  Nothing is changed or opened.\n"
+"\n"
+"DEVICE is a PCI address with or without domain, a path in sysfs, the UUID of a\n"
+"mediated device, or a VFIO device node.  Without one: the host, and all devices\n"
+"that are bound to a VFIO driver.\n"
+"\n"
+"  --json           print JSON, as qemu-iommufd-check.schema.json describes it\n"
+"  --root DIR       look at the host below DIR\n"
+"  -h, --help       show this help\n"
+"\n"
+"The exit status is 0 if all is ready, 1 if not, 2 for wrong usage.\n";
+
 static int usage(const char *message)
 {
     fprintf(stderr, "qemu-iommufd check: %s\n", message);
@@ -347,14 +362,14 @@ int cmd_check(int argc, char **argv)
 {
     g_autofree char *root = NULL;
     gboolean json = false;
+    gboolean wants_help = false;
     g_auto(GStrv) names = NULL;
     const GOptionEntry entries[] = {
-        { "json", 0, 0, G_OPTION_ARG_NONE, &json,
-          "Print JSON, for programs", NULL },
-        { "root", 0, 0, G_OPTION_ARG_FILENAME, &root,
-          "Look at the host below DIR", "DIR" },
-        { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &names,
-          NULL, "[DEVICE...]" },
+        { "help", 'h', 0, G_OPTION_ARG_NONE, &wants_help, NULL, NULL },
+        { "json", 0, 0, G_OPTION_ARG_NONE, &json, NULL, NULL },
+        { "root", 0, 0, G_OPTION_ARG_FILENAME, &root, NULL, NULL },
+        { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &names, NULL,
+          NULL },
         { NULL }
     };
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -362,17 +377,14 @@ int cmd_check(int argc, char **argv)
     g_autofree char *complaint = NULL;
     g_auto(Report) report = { 0 };
 
-    g_option_context_set_summary(context,
-        "Say whether this host can assign DEVICE to a virtual machine through "
-        "IOMMUFD.\nWithout DEVICE: the host, and the devices that are bound "
-        "to a VFIO driver.\n\n"
-        "DEVICE is a PCI address, a path in /sys, the UUID of a mediated "
-        "device, or a\n/dev/vfio/devices/vfioN.");
-    g_option_context_set_description(context,
-        "Exit status: 0 ready, 1 not ready, 2 wrong usage.\n");
+    g_option_context_set_help_enabled(context, false);
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, &argc, &argv, &error)) {
         return usage(error->message);
+    }
+    if (wants_help) {
+        fputs(help, stdout);
+        return STATUS_READY;
     }
     if (!root) {
         root = g_strdup("/");
