@@ -8,7 +8,7 @@
 
 #include "qemu/osdep.h"
 #include <ftw.h>
-#include "system/iommufd-diag.h"
+#include "system/iommufd-survey.h"
 #include "fuzz.h"
 
 #define DEVICE "sys/bus/pci/devices/0000:00:05.0"
@@ -111,6 +111,25 @@ static void add_entry(const char *root, uint8_t place, uint8_t kind,
     }
 }
 
+/* What goes to a user is one line that a terminal and JSON can take */
+static void check_line(const char *text)
+{
+    for (const char *c = text; *c; c++) {
+        g_assert_true(g_ascii_isprint(*c));
+    }
+}
+
+static void check_finding(const IOMMUFDFinding *f)
+{
+    g_assert_nonnull(f);
+    g_assert_cmpint(f->cause, <, IOMMUFD_CAUSE__MAX);
+    check_line(f->message);
+    if (f->remedy) {
+        g_assert_true(g_str_has_suffix(f->remedy, "\n"));
+        g_assert_true(g_utf8_validate(f->remedy, -1, NULL));
+    }
+}
+
 static void diagnose(const char *root, int err, uint8_t stage, uint8_t flags)
 {
     const IOMMUFDRange range = { 0x1000, 0x7fffffffff };
@@ -168,15 +187,30 @@ static void diagnose(const char *root, int err, uint8_t stage, uint8_t flags)
         break;
     }
 
-    /* What goes to a user is one line that a terminal and JSON can take */
-    g_assert_nonnull(f);
-    g_assert_cmpint(f->cause, <, IOMMUFD_CAUSE__MAX);
-    for (const char *c = f->message; *c; c++) {
-        g_assert_true(g_ascii_isprint(*c));
-    }
-    if (f->remedy) {
-        g_assert_true(g_str_has_suffix(f->remedy, "\n"));
-        g_assert_true(g_utf8_validate(f->remedy, -1, NULL));
+    check_finding(f);
+}
+
+/* What qemu-iommufd check looks at */
+static void survey(const char *root)
+{
+    g_autoptr(IOMMUFDSurvey) survey = iommufd_survey_new(root);
+    g_autoptr(GPtrArray) devices = iommufd_survey_devices(survey);
+    g_autoptr(GPtrArray) host = iommufd_survey_host(survey, true);
+    g_autoptr(GPtrArray) steps = iommufd_survey_device(survey, "/" DEVICE);
+    GPtrArray *const both[] = { host, steps };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(both); i++) {
+        for (guint j = 0; j < both[i]->len; j++) {
+            const IOMMUFDCheck *check = both[i]->pdata[j];
+
+            g_assert_true(check->text || check->finding);
+            if (check->text) {
+                check_line(check->text);
+            }
+            if (check->finding) {
+                check_finding(check->finding);
+            }
+        }
     }
 }
 
@@ -197,6 +231,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         i += 3 + len;
     }
     diagnose(root, data[end], data[end + 1], data[end + 2]);
+    survey(root);
     nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     return 0;
 }
