@@ -638,7 +638,7 @@ static void check_bind(const IOMMUFDSurvey *survey, const char *sysfsdev,
                     g_steal_pointer(&findings->pdata[i]));
     }
     if (!findings->len) {
-        add(checks, "bind", IOMMUFD_VERDICT_PASS, "nothing is in the way");
+        add(checks, "bind", IOMMUFD_VERDICT_PASS, "nothing seen in the way");
     }
     if (token) {
         add_finding(checks, "vf-token", IOMMUFD_VERDICT_WARN, token);
