@@ -220,20 +220,19 @@ class IommufdRun(IommufdLabTest):
         self.assertEqual(self.bound_to(SERIAL), ['serial', '(null)'])
 
     def test_bind_what_the_host_uses(self):
-        self.boot_lab(options=['-device', 'virtio-blk-pci,addr=7.0,drive=d,'
-                               'disable-legacy=on', '-drive',
-                               'if=none,id=d,driver=null-co,size=1M'])
         device = '0000:00:07.0'
-        if self.run_in_lab(f'ls -d /sys/bus/pci/devices/{device}/virtio*/'
-                           'block/vda')[0]:
-            self.skipTest('the lab kernel has no driver for a disk')
+        self.boot_lab(options=['-device', 'VGA,addr=7.0'])
         output = self.fail_in_lab(
             f'qemu-iommufd run --bind --device {device} -- true')
-        self.assertIn(f"{device} is the host's disk vda; --force takes it "
-                      'away from the host\n', output)
+        self.assertEqual(output, f'qemu-iommufd: {device} is the display that '
+                         'the host booted with; --force takes it away from '
+                         'the host\n')
+        self.assertEqual(self.bound_to(device), ['(null)'])
         self.succeed_in_lab(
-            f'qemu-iommufd run --bind --force --device {device} -- true')
-        self.assertEqual(self.bound_to(device), ['virtio-pci', '(null)'])
+            f'qemu-iommufd run --bind --force --device {device} -- sh -c '
+            f"'readlink /sys/bus/pci/devices/{device}/driver | "
+            "grep vfio-pci'")
+        self.assertEqual(self.bound_to(device), ['(null)'])
 
 
 class IommufdAccounting(IommufdLabTest):
