@@ -158,7 +158,7 @@ static bool set_memlock(rlim_t wanted)
     return false;
 }
 
-/* exec() and no_new_privs must not find anything to keep or to gain */
+/* Nothing is kept, and nothing can be gained by executing a program */
 static bool drop_capabilities(void)
 {
     struct __user_cap_header_struct header = {
@@ -174,6 +174,7 @@ static bool drop_capabilities(void)
 static bool become_user(const char *user)
 {
     struct passwd *pw = getpwnam(user);
+    int capability = 0;
     char *end;
 
     if (!pw && g_ascii_isdigit(*user)) {
@@ -185,8 +186,9 @@ static bool become_user(const char *user)
         run_error(0, "there is no user '%s'", user);
         return false;
     }
-    /* Fails without CAP_SETPCAP, and then there is no more to be gained */
-    for (int cap = 0; !prctl(PR_CAPBSET_DROP, cap, 0, 0, 0); cap++) {
+    /* Fails after the last, or without CAP_SETPCAP for the first */
+    while (!prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)) {
+        capability++;
     }
     if (geteuid() != pw->pw_uid || !geteuid()) {
         if (initgroups(pw->pw_name, pw->pw_gid) ||
