@@ -437,7 +437,7 @@ static IOMMUFDFinding *no_token(const Look *look)
             "through VFIO%s", look->who, pf ?: "?",
             !look->err ? ", it needs a VF token" :
             look->device->has_token ?
-            " with another token than vf-token= gives" :
+            ", with another token than vf-token= gives" :
             ", and no VF token was given") : NULL;
 }
 
