@@ -324,7 +324,9 @@ static char *host_members(const Look *look)
         g_autofree char *driver = host_link_of(look->root, path, "driver");
         g_autofree char *use = NULL;
 
+        /* itself, if it is not bound yet */
         if (!driver || device_driver_is_stub(driver) ||
+            same_device(look, path) ||
             g_str_equal(driver, "pcieport") ||
             host_has(look->root, path, "vfio-dev")) {
             continue;
@@ -592,7 +594,9 @@ GPtrArray *bind_forecast(const char *root, const HostFacts *facts,
 
     look_begin(&look, root, &device, EINVAL);
     look.facts = facts;
-    forecast(findings, busy_device(&look));
+    if (host_has(root, sysfsdev, "vfio-dev")) {
+        forecast(findings, busy_device(&look));
+    }
     if (device_is_on_bus(root, sysfsdev, "mdev")) {
         return findings;
     }

@@ -245,7 +245,9 @@ IOMMUFDFinding *device_no_iommu(const char *root, const char *sysfsdev)
     } else if (!reason && table) {
         reason = g_strdup_printf("the firmware describes an IOMMU (%s), but "
                                  "the kernel has not switched it on", table);
-        remedy = "Boot the host with intel_iommu=on (Intel) or without "
+        remedy = g_str_equal(table, "IORT") ?
+                 "Look for arm-smmu in the kernel log.\n" :
+                 "Boot the host with intel_iommu=on (Intel) or without "
                  "amd_iommu=off (AMD).\n";
     } else if (!reason) {
         reason = g_strdup("the firmware describes no IOMMU");

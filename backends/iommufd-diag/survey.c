@@ -530,28 +530,33 @@ GPtrArray *iommufd_survey_group(const IOMMUFDSurvey *survey,
 static bool check_device(const char *root, const char *sysfsdev,
                          GPtrArray *checks)
 {
-    g_autofree char *bus = NULL;
+    g_autofree char *bus = host_link_of(root, sysfsdev, "subsystem");
     uint64_t vendor, device;
 
-    if (!host_exists(root, sysfsdev)) {
-        add_finding(checks, "device", IOMMUFD_VERDICT_FAIL,
-                    iommufd_diag_device_node(root, sysfsdev, errno));
-        return false;
+    if (!bus) {
+        IOMMUFDFinding *finding = iommufd_diag_device_node(root, sysfsdev,
+                                                           ENOENT);
+
+        if (!host_exists(root, sysfsdev) ||
+            finding->cause == IOMMUFD_CAUSE_NOT_A_DEVICE) {
+            add_finding(checks, "device", IOMMUFD_VERDICT_FAIL, finding);
+            return false;
+        }
+        iommufd_finding_free(finding);
     }
-    bus = host_link_of(root, sysfsdev, "subsystem");
     if (host_number_of(root, sysfsdev, "vendor", &vendor) &&
         host_number_of(root, sysfsdev, "device", &device)) {
         add(checks, "device", IOMMUFD_VERDICT_PASS,
             "PCI device %04" PRIx64 ":%04" PRIx64, vendor, device);
     } else {
-        add(checks, "device", IOMMUFD_VERDICT_PASS, "%s device",
-            bus ?: device_is_on_bus(root, sysfsdev, "pci") ? "pci" :
-            device_is_on_bus(root, sysfsdev, "mdev") ? "mdev" : "other");
+        add(checks, "device", IOMMUFD_VERDICT_PASS, "there is one%s%s",
+            bus ? " on the bus " : "", bus ?: "");
     }
     return true;
 }
 
-static void check_group(const IOMMUFDSurvey *survey, const char *sysfsdev,
+/* Returns false if the device can never be bound to an iommufd */
+static bool check_group(const IOMMUFDSurvey *survey, const char *sysfsdev,
                         GPtrArray *checks)
 {
     g_autofree char *name = g_path_get_basename(sysfsdev);
@@ -562,11 +567,12 @@ static void check_group(const IOMMUFDSurvey *survey, const char *sysfsdev,
     g_autofree char *shown = NULL;
 
     if (!members) {
-        if (!iommufd_survey_is_mediated(survey, sysfsdev)) {
-            add_finding(checks, "iommu-group", IOMMUFD_VERDICT_FAIL,
-                        device_no_iommu(survey->root, sysfsdev));
+        if (iommufd_survey_is_mediated(survey, sysfsdev)) {
+            return true;
         }
-        return;
+        add_finding(checks, "iommu-group", IOMMUFD_VERDICT_FAIL,
+                    device_no_iommu(survey->root, sysfsdev));
+        return false;
     }
     for (guint i = 0; i < members->len; i++) {
         IOMMUFDMember *member = members->pdata[i];
@@ -580,6 +586,7 @@ static void check_group(const IOMMUFDSurvey *survey, const char *sysfsdev,
     shown = join_some(others);
     add(checks, "iommu-group", IOMMUFD_VERDICT_PASS, "group %s, %s%s", group,
         others->len ? "shared with " : "not shared", shown);
+    return true;
 }
 
 /* Returns true if the device has a VFIO device, bound or not */
@@ -649,13 +656,17 @@ GPtrArray *iommufd_survey_device(const IOMMUFDSurvey *survey,
                                  const char *sysfsdev)
 {
     GPtrArray *checks = checks_new();
+    bool grouped;
 
-    if (check_device(survey->root, sysfsdev, checks)) {
-        check_group(survey, sysfsdev, checks);
-        if (check_driver(survey->root, sysfsdev, checks)) {
-            check_device_node(survey->root, sysfsdev, checks);
-            check_bind(survey, sysfsdev, checks);
-        }
+    if (!check_device(survey->root, sysfsdev, checks)) {
+        return checks;
+    }
+    grouped = check_group(survey, sysfsdev, checks);
+    if (check_driver(survey->root, sysfsdev, checks)) {
+        check_device_node(survey->root, sysfsdev, checks);
+    }
+    if (grouped) {
+        check_bind(survey, sysfsdev, checks);
     }
     return checks;
 }
