@@ -123,10 +123,10 @@ IOMMUFDFinding *node_finding(const char *root, const char *path, dev_t devt,
 IOMMUFDFinding *node_no_more_files(const char *what, int err);
 
 /*
- * The errno that using @path will meet, without opening it: @wrong if it is
- * not the device that it should be.  0 if all looks right.
+ * Can @path be used, as far as can be told without opening it?  errno is what
+ * using it will meet, @wrong if it is not the device that it should be.
  */
-int node_forecast(const char *root, const char *path, dev_t devt, int wrong);
+bool node_usable(const char *root, const char *path, dev_t devt, int wrong);
 
 typedef enum FdKind {
     FD_CLOSED,

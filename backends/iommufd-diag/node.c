@@ -185,26 +185,32 @@ IOMMUFDFinding *node_finding(const char *root, const char *path, dev_t devt,
     }
 }
 
-int node_forecast(const char *root, const char *path, dev_t devt, int wrong)
+bool node_usable(const char *root, const char *path, dev_t devt, int wrong)
 {
     g_autofree char *full = g_build_filename(root, path, NULL);
     struct statvfs vfs;
     struct stat st;
 
     if (stat(full, &st)) {
-        return errno;
+        return false;
     }
     if (S_ISDIR(st.st_mode)) {
-        return EISDIR;
+        errno = EISDIR;
+        return false;
     }
     if (!S_ISCHR(st.st_mode) || (devt && st.st_rdev != devt)) {
-        return wrong;
+        errno = wrong;
+        return false;
     }
     /* asks the device cgroup and security modules too */
     if (faccessat(AT_FDCWD, full, R_OK | W_OK, AT_EACCESS)) {
-        return errno;
+        return false;
     }
-    return !statvfs(full, &vfs) && (vfs.f_flag & ST_NODEV) ? EACCES : 0;
+    if (!statvfs(full, &vfs) && (vfs.f_flag & ST_NODEV)) {
+        errno = EACCES;
+        return false;
+    }
+    return true;
 }
 
 /*

@@ -172,7 +172,6 @@ static void check_iommufd(const char *root, GPtrArray *checks)
 {
     bool node = host_exists(root, IOMMU_NODE);
     dev_t devt;
-    int err;
 
     if (!host_iommu_devt(root, &devt)) {
         add_finding(checks, "iommufd", IOMMUFD_VERDICT_FAIL,
@@ -184,13 +183,12 @@ static void check_iommufd(const char *root, GPtrArray *checks)
         minor(devt), host_kernel_option(root, "CONFIG_IOMMUFD") == 'm' ?
         ", from a module" : "");
 
-    err = node_forecast(root, IOMMU_NODE, devt, ENOTTY);
-    if (err) {
-        add_finding(checks, "iommu-node", IOMMUFD_VERDICT_FAIL,
-                    iommufd_diag_iommu_open(root, err));
-    } else {
+    if (node_usable(root, IOMMU_NODE, devt, ENOTTY)) {
         add(checks, "iommu-node", IOMMUFD_VERDICT_PASS,
             "user %u can read and write " IOMMU_NODE, geteuid());
+    } else {
+        add_finding(checks, "iommu-node", IOMMUFD_VERDICT_FAIL,
+                    iommufd_diag_iommu_open(root, errno));
     }
 }
 
@@ -618,18 +616,15 @@ static void check_device_node(const char *root, const char *sysfsdev,
 {
     g_autofree char *name = device_vfio_name(root, sysfsdev);
     g_autofree char *node = g_build_filename(NODE_DIR, name, NULL);
-    int err = ENOENT;
     dev_t devt;
 
-    if (device_node_devt(root, sysfsdev, &devt)) {
-        err = node_forecast(root, node, devt, ENODEV);
-    }
-    if (err) {
-        add_finding(checks, "device-node", IOMMUFD_VERDICT_FAIL,
-                    iommufd_diag_device_node(root, sysfsdev, err));
-    } else {
+    if (device_node_devt(root, sysfsdev, &devt) &&
+        node_usable(root, node, devt, ENODEV)) {
         add(checks, "device-node", IOMMUFD_VERDICT_PASS,
             "user %u can read and write %s", geteuid(), node);
+    } else {
+        add_finding(checks, "device-node", IOMMUFD_VERDICT_FAIL,
+                    iommufd_diag_device_node(root, sysfsdev, errno));
     }
 }
 

@@ -162,7 +162,7 @@ static bool host_node(const char *root, const char *path, const char *mode,
     g_assert_cmpint(sscanf(number, "%u:%u", &maj, &min), ==, 2);
     unlink(full);
     return mknod(full, S_IFCHR, makedev(maj, min)) == 0 &&
-           chmod(full, strtoul(mode, NULL, 8)) == 0;
+           chmod(full, g_ascii_strtoull(mode, NULL, 8)) == 0;
 }
 
 /* One line of a *.host file; false if it is about running the tool */
@@ -184,7 +184,8 @@ static bool host_build(const char *root, char **words, bool *able)
     } else if (g_str_equal(what, "mode") && n == 3) {
         g_autofree char *full = host_path(root, words[1]);
 
-        g_assert_cmpint(chmod(full, strtoul(words[2], NULL, 8)), ==, 0);
+        g_assert_cmpint(chmod(full, g_ascii_strtoull(words[2], NULL, 8)), ==,
+                        0);
     } else if (g_str_equal(what, "node") && n == 4) {
         *able = host_node(root, words[1], words[2], words[3]) && *able;
     } else if (g_str_equal(what, "device") && n == 3) {

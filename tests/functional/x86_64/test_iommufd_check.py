@@ -108,7 +108,8 @@ class IommufdCheck(IommufdLabTest):
     def test_changes_nothing(self):
         self.boot_lab()
         self.succeed_in_lab(f'bind {EDU}')
-        state = 'find /dev /sys/devices /sys/module -type f -o -type l | wc; ls -lR /dev'
+        state = ('find /dev /sys/devices /sys/module -type f -o -type l | wc;'
+                 ' ls -lR /dev')
         before = self.succeed_in_lab(state)
         self.succeed_in_lab('qemu-iommufd check')
         self.assertEqual(self.succeed_in_lab(state), before)
