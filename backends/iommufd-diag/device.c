@@ -243,9 +243,11 @@ IOMMUFDFinding *device_no_iommu(const char *root, const char *sysfsdev)
         remedy = "Devices behind a software bridge, and some that are part "
                  "of the chipset, have none.\n";
     } else if (!reason && table) {
+        bool arm = g_str_equal(table, "IORT");
+
         reason = g_strdup_printf("the firmware describes an IOMMU (%s), but "
                                  "the kernel has not switched it on", table);
-        remedy = g_str_equal(table, "IORT") ?
+        remedy = arm ?
                  "Look for arm-smmu in the kernel log.\n" :
                  "Boot the host with intel_iommu=on (Intel) or without "
                  "amd_iommu=off (AMD).\n";
