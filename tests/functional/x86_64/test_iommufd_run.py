@@ -213,9 +213,10 @@ class IommufdRun(IommufdLabTest):
             f'qemu-iommufd run --bind --device {SERIAL} -- '
             'qemu-system-x86_64 -accel qtest -qtest null -display none '
             '-nodefaults -daemonize -pidfile /tmp/pid & '
-            # until the one that was started has left the other alone
+            # until the QEMU that was started has left its child to run
             'while ! [ -s /tmp/pid ]; do sleep 0.1; done; '
-            'while [ $(pgrep qemu-system | wc -l) != 1 ]; do sleep 0.1; done; '
+            'while [ $(ps | grep -c "[q]emu-system-x86_64 -acc") != 2 ]; '
+            'do sleep 0.1; done; '
             'sleep 1; '
             f'echo is for $(cat /sys/bus/pci/devices/{SERIAL}/driver_override);'
             ' kill -9 $(cat /tmp/pid); wait')
