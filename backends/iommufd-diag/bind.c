@@ -323,6 +323,7 @@ static char *host_members(const Look *look)
         g_autofree char *path = g_build_filename(dir, names->pdata[i], NULL);
         g_autofree char *driver = host_link_of(look->root, path, "driver");
         g_autofree char *use = NULL;
+        bool in_use;
 
         /* itself, if it is not bound yet */
         if (!driver || device_driver_is_stub(driver) ||
@@ -331,7 +332,7 @@ static char *host_members(const Look *look)
             host_has(look->root, path, "vfio-dev")) {
             continue;
         }
-        use = device_host_use(look->root, path);
+        use = device_host_use(look->root, path, &in_use);
         g_string_append_printf(members, "%s%s (%s%s%s)",
                                members->len ? ", " : "",
                                (char *)names->pdata[i], driver,
@@ -436,11 +437,11 @@ static IOMMUFDFinding *no_token(const Look *look)
             g_strdup("Give the token of the physical function: "
                      "vf-token=UUID\n"),
             "%s is a virtual function whose physical function %s is used "
-            "through VFIO%s", look->who, pf ?: "?",
-            !look->err ? ", it needs a VF token" :
+            "through VFIO, %s", look->who, pf ?: "?",
             look->device->has_token ?
-            ", with another token than vf-token= gives" :
-            ", and no VF token was given") : NULL;
+            "with another token than vf-token= gives" :
+            look->err ? "and no VF token was given" :
+            "so it needs a VF token") : NULL;
 }
 
 static IOMMUFDFinding *access_denied(const Look *look)

@@ -98,14 +98,29 @@ static char *mount_point(const char *root, const char *disk)
     return g_strescape(fields[1], NULL);
 }
 
-char *device_host_use(const char *root, const char *sysfsdev)
+/* Swap, a volume group or an array may be on it, or on one of its partitions */
+static bool disk_is_held(const char *root, const char *disk)
+{
+    g_autofree char *dir = g_build_filename("/sys/class/block", disk,
+                                            "holders", NULL);
+    g_autoptr(GPtrArray) holders = host_list(root, dir);
+    g_autofree char *node = g_strdup_printf("/dev/%s ", disk);
+    g_autofree char *swap = NULL;
+
+    host_find_line(root, "proc/swaps", node, &swap);
+    return swap || (holders && holders->len);
+}
+
+char *device_host_use(const char *root, const char *sysfsdev, bool *in_use)
 {
     g_autofree char *device = host_resolve(root, sysfsdev);
     g_autoptr(GPtrArray) disks = host_list(root, "/sys/class/block");
     g_autoptr(GPtrArray) nets = host_list(root, "/sys/class/net");
     g_autofree char *disk = NULL;
     uint64_t boot_vga;
+    bool held = false;
 
+    *in_use = true;
     for (guint i = 0; device && disks && i < disks->len; i++) {
         const char *name = disks->pdata[i];
         g_autofree char *where = NULL;
@@ -118,11 +133,13 @@ char *device_host_use(const char *root, const char *sysfsdev)
             return g_strdup_printf("holds the host's file system %s (%s)",
                                    where, name);
         }
+        held = held || disk_is_held(root, name);
         if (!disk) {
             disk = g_strdup(name);
         }
     }
     if (disk) {
+        *in_use = held;
         return g_strdup_printf("is the host's disk %s", disk);
     }
     for (guint i = 0; device && nets && i < nets->len; i++) {
@@ -132,6 +149,7 @@ char *device_host_use(const char *root, const char *sysfsdev)
 
         if (class_member_is_below(root, "net", name, device)) {
             state = host_attr_of(root, dir, "operstate");
+            *in_use = g_strcmp0(state, "down") && g_strcmp0(state, "notpresent");
             return g_strdup_printf("is the host's network interface %s, "
                                    "which is %s", name, state ?: "there");
         }
@@ -139,6 +157,7 @@ char *device_host_use(const char *root, const char *sysfsdev)
     if (host_number_of(root, sysfsdev, "boot_vga", &boot_vga) && boot_vga) {
         return g_strdup("is the display that the host booted with");
     }
+    *in_use = false;
     return NULL;
 }
 
@@ -400,6 +419,7 @@ static IOMMUFDFinding *no_vfio_dev(const char *root, const char *sysfsdev,
     g_autofree char *driver = host_link_of(root, sysfsdev, "driver");
     g_autofree char *use = NULL;
     uint64_t enabled;
+    bool in_use;
 
     if (!host_has(root, sysfsdev, "subsystem") &&
         !(g_str_has_prefix(sysfsdev, "/sys/bus/") &&
@@ -420,7 +440,7 @@ static IOMMUFDFinding *no_vfio_dev(const char *root, const char *sysfsdev,
                            "is not a VFIO driver: %s", driver, vfio_dev);
     }
     if (!device_driver_is_vfio(root, sysfsdev, driver)) {
-        use = device_host_use(root, sysfsdev);
+        use = device_host_use(root, sysfsdev, &in_use);
         return finding_new(IOMMUFD_CAUSE_DRIVER_NOT_VFIO, ENOENT,
                            bind_remedy(root, sysfsdev),
                            "device is bound to host driver '%s', not to a "

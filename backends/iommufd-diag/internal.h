@@ -96,8 +96,11 @@ bool device_driver_is_vfio(const char *root, const char *sysfsdev,
                            const char *driver);
 /* A driver that keeps others away and uses the device for nothing */
 bool device_driver_is_stub(const char *driver);
-/* What the host loses with the device ("is the host's ..."), or NULL */
-char *device_host_use(const char *root, const char *sysfsdev);
+/*
+ * What the host loses with the device ("is the host's ..."), or NULL; *@in_use
+ * tells whether that is in use at this time
+ */
+char *device_host_use(const char *root, const char *sysfsdev, bool *in_use);
 /* Why there is no IOMMU for the device, or if @sysfsdev is NULL for any */
 IOMMUFDFinding *device_no_iommu(const char *root, const char *sysfsdev);
 /* Why the kernel provides no device nodes, nothing being at @path */

@@ -87,13 +87,14 @@ static bool bind(RunDevice *device, bool force)
     g_autofree char *driver = host_link_of(ROOT, device->sysfsdev, "driver");
     g_autofree char *override = NULL;
     g_autofree char *use = NULL;
+    bool in_use;
 
     if (!device_is_on_bus(ROOT, device->sysfsdev, "pci") ||
         (driver && device_driver_is_vfio(ROOT, device->sysfsdev, driver))) {
         return true;
     }
-    use = device_host_use(ROOT, device->sysfsdev);
-    if (use && !force) {
+    use = device_host_use(ROOT, device->sysfsdev, &in_use);
+    if (in_use && !force) {
         run_error(0, "%s %s; --force takes it away from the host",
                   device->name, use);
         return false;
