@@ -149,7 +149,8 @@ char *device_host_use(const char *root, const char *sysfsdev, bool *in_use)
 
         if (class_member_is_below(root, "net", name, device)) {
             state = host_attr_of(root, dir, "operstate");
-            *in_use = g_strcmp0(state, "down") && g_strcmp0(state, "notpresent");
+            *in_use = g_strcmp0(state, "down") &&
+                      g_strcmp0(state, "notpresent");
             return g_strdup_printf("is the host's network interface %s, "
                                    "which is %s", name, state ?: "there");
         }
