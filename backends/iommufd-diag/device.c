@@ -272,7 +272,9 @@ IOMMUFDFinding *device_no_iommu(const char *root, const char *sysfsdev)
                  "Boot the host with intel_iommu=on (Intel) or without "
                  "amd_iommu=off (AMD).\n";
     } else if (!reason) {
-        reason = g_strdup("the firmware describes no IOMMU");
+        reason = g_strdup(host_exists(root, "/sys/firmware/acpi/tables") ?
+                          "the firmware describes no IOMMU" :
+                          "probably it is off in the firmware");
         remedy = "Enable VT-d or AMD-Vi in the firmware; for a host that is "
                  "itself a VM, add an IOMMU to that VM.\n";
     }

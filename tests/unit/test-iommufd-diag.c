@@ -432,6 +432,8 @@ static void test_device_no_iommu(void)
     char *root = host_new();
 
     host_dir(root, PCI_DEV);
+    check_no_iommu(root, "probably it is off in the firmware", "VT-d");
+    host_dir(root, "sys/firmware/acpi/tables");
     check_no_iommu(root, "the firmware describes no IOMMU", "VT-d");
     host_file(root, "sys/firmware/acpi/tables/DMAR", "");
     check_no_iommu(root, "the firmware describes an IOMMU (DMAR), but the "
