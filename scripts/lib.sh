@@ -89,7 +89,8 @@ step()
         return 0
     fi
     say "$what: FAILED after $(duration $((SECONDS - start))); the end of $log:"
-    tail -n 15 "$log" | sed 's/^/    /' >&2
+    # awk ends the last line, which a full disk may have cut off
+    tail -n 15 "$log" | awk '{ print "    " $0 }' >&2
     ! grep -q 'No space left on device' "$log" || say "$what: there is no space left on the disk"
     return "$status"
 }
