@@ -8,7 +8,7 @@ import errno
 import json
 from pathlib import Path
 import re
-import tomllib
+import sys
 
 from .config import BUILD_DIR
 
@@ -16,10 +16,14 @@ from .config import BUILD_DIR
 SOURCE = Path(__file__).parents[3]
 HEADERS = SOURCE / 'linux-headers'
 TESTS = Path(__file__).resolve().parents[2]
-TABLE = TESTS / 'faults'
+SHIM = TESTS / 'faults' / 'shim.c'
 # In the lab, and on the host the same program
 RUNNER = TESTS / 'lab' / 'guest' / 'faults'
 PASSED = Path(BUILD_DIR) / 'faults' / 'passed'
+
+sys.path.insert(0, str(TESTS / 'faults'))
+# pylint: disable=wrong-import-position
+from table import case_name, cases_of, read
 
 # What the shim lets fail, by the number of the ioctl; config is a read
 IOCTLS = {
@@ -34,18 +38,9 @@ OBJECT = {'qom-type': 'iommufd', 'id': 'iommufd0'}
 DEVICE = {'driver': 'vfio-pci', 'id': 'hostdev0', 'iommufd': 'iommufd0'}
 
 
-def read(name):
-    """One file of the table."""
-    with open(TABLE / name, 'rb') as file:
-        return tomllib.load(file)
-
-
-def complete(case, names):
+def complete(case, catalogue):
     """Fill in what a row leaves out."""
-    case = dict(case)
-    variant = case.get('variant')
-    case['name'] = case['id'] + '-' + names[case['id']] + (
-        f'-{variant}' if variant else '')
+    case = {**case, 'name': case_name(case, catalogue)}
     if 'device' in case:
         case['options'] = [OBJECT, {**DEVICE, **case.pop('device')}]
     elif 'object' in case:
@@ -71,20 +66,12 @@ def shim_plan(items):
     return plan
 
 
-def version(text):
-    """A version to compare, of which the first two numbers count."""
-    return tuple(int(number) for number in text.split('.')[:2])
-
-
 def cases(*levels):
     """The cases of some levels for this base, in the order of the files."""
-    names = read('catalogue.toml')['ids']
-    base = version((SOURCE / 'VERSION').read_text(encoding='utf-8'))
-    for path in sorted(TABLE.glob('[A-Z]*.toml')):
-        for case in read(path.name)['case']:
-            if (case['level'] in levels
-                    and version(case.get('since', '0.0')) <= base):
-                yield complete(case, names)
+    catalogue = read('catalogue.toml')
+    base = (SOURCE / 'VERSION').read_text(encoding='utf-8')
+    return [complete(case, catalogue) for case in cases_of(base)
+            if case['level'] in levels]
 
 
 def tests_of(levels):

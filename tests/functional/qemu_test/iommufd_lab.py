@@ -7,6 +7,7 @@ it. See tests/lab in the repository of the fork.
 """
 
 import logging
+import os
 from pathlib import Path
 import subprocess
 import time
@@ -48,8 +49,12 @@ class IommufdLabTest(QemuSystemTest):
                     and not any(word in line for word in without)):
                 self.vm.add_args(*line.split())
         self.vm.add_args(*options)
+        # The kernel hands words that it does not know to init
+        words = [append] + [f'{name}={value}'
+                            for name, value in os.environ.items()
+                            if name in ('ASAN_OPTIONS', 'UBSAN_OPTIONS')]
         self.vm.add_args('-kernel', bzimage, '-initrd', str(initramfs),
-                         '-append', append)
+                         '-append', ' '.join(words))
         self.vm.launch()
         self._wait('# ', self.BOOT_LIMIT, 'boot')
         # From here on the console carries what commands say, and no more.

@@ -13,7 +13,7 @@ import sys
 
 from qemu_test import QemuSystemTest
 from qemu_test.config import BUILD_DIR
-from qemu_test.iommufd_faults import (FaultChecks, HEADERS, RUNNER, TABLE,
+from qemu_test.iommufd_faults import (FaultChecks, HEADERS, RUNNER, SHIM,
                                       read, read_results, tests_of)
 
 
@@ -43,14 +43,13 @@ class IommufdFaults(FaultChecks, QemuSystemTest):
 
     def shim(self):
         """The library that takes the place of the kernel, built if need be."""
-        source = TABLE / 'shim.c'
         library = Path(BUILD_DIR) / 'faults' / 'shim.so'
         if (library.exists() and
-                library.stat().st_mtime > source.stat().st_mtime):
+                library.stat().st_mtime > SHIM.stat().st_mtime):
             return library
         library.parent.mkdir(exist_ok=True)
         subprocess.run(['cc', '-shared', '-fPIC', '-O1', '-I', str(HEADERS),
-                        '-o', str(library), str(source), '-ldl'], check=True)
+                        '-o', str(library), str(SHIM), '-ldl'], check=True)
         return library
 
 

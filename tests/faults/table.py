@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Reading the table of faults, for the tests that run it and for scripts/faults."""
+
+from pathlib import Path
+import tomllib
+
+TABLE = Path(__file__).parent
+
+
+def read(name):
+    """One file of the table."""
+    with open(TABLE / name, 'rb') as file:
+        return tomllib.load(file)
+
+
+def case_name(case, catalogue):
+    """What the case's test is called, and its mark when it has passed."""
+    variant = case.get('variant')
+    return case['id'] + '-' + catalogue['ids'][case['id']] + (
+        f'-{variant}' if variant else '')
+
+
+def version(text):
+    """A version to compare, of which the first two numbers count."""
+    return tuple(int(number) for number in text.split('.')[:2])
+
+
+def all_cases():
+    """The cases as they are written, in the order of the files, with the name of the file."""
+    for path in sorted(TABLE.glob('[A-Z]*.toml')):
+        for case in read(path.name)['case']:
+            yield path.name, case
+
+
+def cases_of(base):
+    """Those that a base with this version has."""
+    for _, case in all_cases():
+        if version(case.get('since', '0.0')) <= version(base):
+            yield case
