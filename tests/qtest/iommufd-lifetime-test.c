@@ -13,6 +13,7 @@
 #include <linux/vfio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include "iommufd-failure.h"
 #include "libqtest.h"
 #include "qobject/qdict.h"
 
@@ -346,14 +347,9 @@ static void check_cpr(const char *machine, const char *object,
     g_auto(GStrv) env = g_environ_setenv(g_get_environ(),
                                          "QEMU_CPR_EXEC_STATE", number, true);
     g_autofree char *err = NULL;
-    int status;
 
     g_assert_cmpint(write(fd, state, sizeof(state)), ==, sizeof(state));
-    g_assert_true(g_spawn_sync(NULL, (char **)argv, env,
-                               G_SPAWN_LEAVE_DESCRIPTORS_OPEN, NULL, NULL,
-                               NULL, &err, &status, NULL));
-    g_assert_true(WIFEXITED(status));
-    g_assert_cmpint(WEXITSTATUS(status), ==, 1);
+    err = qemu_failure(argv, env);
     g_assert_nonnull(strstr(err, message));
     close(fd);
     unlink(path);

@@ -8,6 +8,7 @@
 
 #include "qemu/osdep.h"
 #include <sys/utsname.h>
+#include "iommufd-failure.h"
 #include "iommufd-namespace.h"
 #include "libqtest.h"
 #include "qobject/qdict.h"
@@ -90,14 +91,9 @@ static void check_command_line(const char *message, const char *hint)
     const char *argv[] = { g_getenv("QTEST_QEMU_BINARY"), "-M", "none",
                            "-accel", "qtest", "-display", "none",
                            "-object", "iommufd,id=iommufd0", NULL };
-    g_autofree char *err = NULL;
     g_autofree char *line = g_strdup_printf(": %s\n", message);
-    int status;
+    g_autofree char *err = qemu_failure(argv, NULL);
 
-    g_assert_true(g_spawn_sync(NULL, (char **)argv, NULL, 0, NULL, NULL, NULL,
-                               &err, &status, NULL));
-    g_assert_true(WIFEXITED(status));
-    g_assert_cmpint(WEXITSTATUS(status), ==, 1);
     g_assert_nonnull(strstr(err, line));
     g_assert_nonnull(strstr(err, hint));
 }
@@ -205,7 +201,6 @@ static void test_passed_fd(void)
 /* The object that a user asked for is the one that is refused, not a device */
 static void test_libvirt_command_line(void)
 {
-    g_autofree char *err = NULL;
     int fd = open("/dev/null", O_RDWR);
     g_autofree char *object =
         g_strdup_printf("{\"qom-type\":\"iommufd\",\"id\":\"iommufd0\","
@@ -218,13 +213,8 @@ static void test_libvirt_command_line(void)
                            "-nodefaults", "-object", object, "-device",
                            "{\"driver\":\"vfio-pci\",\"id\":\"hostdev0\","
                            "\"iommufd\":\"iommufd0\",\"fd\":\"0\"}", NULL };
-    int status;
+    g_autofree char *err = qemu_failure(argv, NULL);
 
-    g_assert_true(g_spawn_sync(NULL, (char **)argv, NULL,
-                               G_SPAWN_LEAVE_DESCRIPTORS_OPEN, NULL, NULL,
-                               NULL, &err, &status, NULL));
-    g_assert_true(WIFEXITED(status));
-    g_assert_cmpint(WEXITSTATUS(status), ==, 1);
     g_assert_nonnull(strstr(err, message));
     g_assert_null(strstr(err, "hostdev0"));
     close(fd);

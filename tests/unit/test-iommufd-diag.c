@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include <zlib.h>
+#include "iommufd-host.h"
 #include "system/iommufd-diag.h"
 
 #define RELEASE  "6.12.95"
@@ -27,58 +28,9 @@
 static bool met[IOMMUFD_CAUSE__MAX];
 
 /*
- * A host is a directory.  Device nodes in it are links to nodes that every
- * machine has, so that the tests need no rights: /dev/null is 1:3 and
- * /dev/zero is 1:5.
+ * Device nodes of hosts are links to nodes that every machine has, so that the
+ * tests need no rights: /dev/null is 1:3 and /dev/zero is 1:5.
  */
-static char *host_new(void)
-{
-    char *root = g_dir_make_tmp("iommufd-diag-XXXXXX", NULL);
-
-    g_assert_nonnull(root);
-    g_assert_cmpint(chmod(root, 0755), ==, 0);
-    return root;
-}
-
-static void host_free(char *root)
-{
-    const char *argv[] = { "rm", "-rf", root, NULL };
-
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL,
-                 NULL, NULL, NULL, NULL);
-    g_free(root);
-}
-
-static char *host_path(const char *root, const char *path)
-{
-    char *full = g_build_filename(root, path, NULL);
-    g_autofree char *dir = g_path_get_dirname(full);
-
-    g_assert_cmpint(g_mkdir_with_parents(dir, 0755), ==, 0);
-    return full;
-}
-
-static void host_dir(const char *root, const char *path)
-{
-    g_autofree char *full = host_path(root, path);
-
-    g_assert_cmpint(g_mkdir_with_parents(full, 0755), ==, 0);
-}
-
-static void host_file(const char *root, const char *path, const char *text)
-{
-    g_autofree char *full = host_path(root, path);
-
-    g_assert_true(g_file_set_contents(full, text, -1, NULL));
-}
-
-static void host_link(const char *root, const char *path, const char *target)
-{
-    g_autofree char *full = host_path(root, path);
-
-    unlink(full);
-    g_assert_cmpint(symlink(target, full), ==, 0);
-}
 
 static void host_kernel(const char *root, const char *config)
 {

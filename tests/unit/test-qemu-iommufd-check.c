@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include "iommufd-host.h"
 
 #define WIDTH 80
 
@@ -19,43 +20,9 @@ static const char *hosts;
 static JsonNode *schema;
 
 /*
- * A host: a directory, written as the lines of a *.host file say.  See
+ * A host is written as the lines of a *.host file say.  See
  * iommufd-hosts/README.
  */
-
-static char *host_new(void)
-{
-    char *root = g_dir_make_tmp("iommufd-check-XXXXXX", NULL);
-
-    g_assert_nonnull(root);
-    g_assert_cmpint(chmod(root, 0755), ==, 0);
-    return root;
-}
-
-static void host_free(char *root)
-{
-    const char *argv[] = { "rm", "-rf", root, NULL };
-
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL,
-                 NULL, NULL, NULL, NULL);
-    g_free(root);
-}
-
-static char *host_path(const char *root, const char *path)
-{
-    char *full = g_build_filename(root, path, NULL);
-    g_autofree char *dir = g_path_get_dirname(full);
-
-    g_assert_cmpint(g_mkdir_with_parents(dir, 0755), ==, 0);
-    return full;
-}
-
-static void host_dir(const char *root, const char *path)
-{
-    g_autofree char *full = host_path(root, path);
-
-    g_assert_cmpint(g_mkdir_with_parents(full, 0755), ==, 0);
-}
 
 static void host_line(const char *root, const char *path, const char *line)
 {
@@ -65,14 +32,6 @@ static void host_line(const char *root, const char *path, const char *line)
     g_assert_nonnull(file);
     fprintf(file, "%s\n", line);
     fclose(file);
-}
-
-static void host_link(const char *root, const char *path, const char *target)
-{
-    g_autofree char *full = host_path(root, path);
-
-    unlink(full);
-    g_assert_cmpint(symlink(target, full), ==, 0);
 }
 
 /* A device in its place, listed by its bus */

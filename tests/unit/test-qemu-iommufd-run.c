@@ -9,6 +9,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "iommufd-host.h"
 
 /* Of the mediated device with a number */
 #define UUID "53764d0e-85a0-42b4-af5c-2046b460b1d%zu"
@@ -33,42 +34,23 @@ static int run(const char *root, const char *words, char **out, char **err)
     return WEXITSTATUS(status);
 }
 
-static void make(const char *root, const char *path, const char *text)
-{
-    g_autofree char *full = g_build_filename(root, path, NULL);
-    g_autofree char *dir = g_path_get_dirname(full);
-
-    g_assert_cmpint(g_mkdir_with_parents(dir, 0755), ==, 0);
-    g_assert_true(g_file_set_contents(full, text, -1, NULL));
-}
-
 /* A host with some PCI devices, and mediated devices of all APIs */
-static char *host_new(void)
+static char *host_with_devices(void)
 {
     static const char *const apis[] = {
         "vfio-pci", "vfio-ap", "vfio-ccw", "vfio-platform",
     };
-    char *root = g_dir_make_tmp("qemu-iommufd-run-XXXXXX", NULL);
+    char *root = host_new();
 
-    g_assert_nonnull(root);
-    make(root, "/sys/bus/pci/devices/0009:01:00.0/vendor", "0x10de\n");
-    make(root, "/sys/bus/pci/devices/0000:06:12.5/vendor", "0x8086\n");
+    host_file(root, "/sys/bus/pci/devices/0009:01:00.0/vendor", "0x10de\n");
+    host_file(root, "/sys/bus/pci/devices/0000:06:12.5/vendor", "0x8086\n");
     for (size_t i = 0; i < G_N_ELEMENTS(apis); i++) {
         g_autofree char *path = g_strdup_printf("/sys/bus/mdev/devices/" UUID
                                                 "/mdev_type/device_api", i);
 
-        make(root, path, apis[i]);
+        host_file(root, path, apis[i]);
     }
     return root;
-}
-
-static void host_free(char *root)
-{
-    const char *argv[] = { "rm", "-rf", root, NULL };
-
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL,
-                 NULL, NULL, NULL, NULL);
-    g_free(root);
 }
 
 /* The command line that would be run is this one */
@@ -76,7 +58,7 @@ static void check_line(const char *words, const char *expected)
 {
     g_autofree char *out = NULL;
     g_autofree char *err = NULL;
-    char *root = host_new();
+    char *root = host_with_devices();
 
     g_assert_cmpint(run(root, words, &out, &err), ==, 0);
     g_assert_cmpstr(err, ==, "");
@@ -89,7 +71,7 @@ static void check_refused(const char *words, int status, const char *expected)
 {
     g_autofree char *out = NULL;
     g_autofree char *err = NULL;
-    char *root = host_new();
+    char *root = host_with_devices();
 
     g_assert_cmpint(run(strstr(words, "--dry-run") ? root : NULL, words, &out,
                         &err), ==, status);
