@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Reading the table of faults, for the tests that run it and for scripts/faults."""
+"""Reading the table of faults, for its tests and for scripts/faults."""
 
 from pathlib import Path
 import tomllib
@@ -26,7 +26,7 @@ def version(text):
 
 
 def all_cases():
-    """The cases as they are written, in the order of the files, with the name of the file."""
+    """The files' names and cases as they are written, in their order."""
     for path in sorted(TABLE.glob('[A-Z]*.toml')):
         for case in read(path.name)['case']:
             yield path.name, case

@@ -11,6 +11,7 @@ import re
 import sys
 
 from .config import BUILD_DIR
+from .iommufd_lab import without_asan_notice
 
 # The fork's files are linked into QEMU's source tree
 SOURCE = Path(__file__).parents[3]
@@ -140,7 +141,7 @@ class FaultChecks:
         self.assertIsNotNone(result, f'{way} was not run')
         self.log.info('%s', json.dumps(result, indent=1))
         self.assertNotIn('broken', result)
-        lines = result['stderr'].splitlines()
+        lines = without_asan_notice(result['stderr']).splitlines()
         causes = [found.group(1) for found in map(FINDING.match, lines)
                   if found]
         lines = [line for line in lines if not FINDING.match(line)]

@@ -9,6 +9,7 @@ it. See tests/lab in the repository of the fork.
 import logging
 import os
 from pathlib import Path
+import re
 import subprocess
 import time
 import uuid
@@ -18,6 +19,15 @@ from .testcase import QemuSystemTest
 
 # This file is linked into QEMU's source tree, the lab is not.
 LAB = Path(__file__).resolve().parents[2] / 'lab'
+
+# How many times longer than usual all may take, as with sanitizers
+PATIENCE = int(os.environ.get('IOMMUFD_LAB_PATIENCE', 1))
+
+
+def without_asan_notice(text):
+    """What a QEMU says, without what ASan says about its coroutines."""
+    return re.sub(r"^==\d+==WARNING: ASan doesn't fully support .*\n", '',
+                  text, flags=re.MULTILINE)
 
 
 class IommufdLabTest(QemuSystemTest):
@@ -68,7 +78,8 @@ class IommufdLabTest(QemuSystemTest):
         self._send(f'echo begin-{mark}; ( {command} ) </dev/null 2>&1; '
                    f'echo end-{mark} $?')
         self._wait(f'begin-{mark}\n', limit, command)
-        output = self._wait(f'end-{mark} ', limit, command)
+        output = without_asan_notice(
+            self._wait(f'end-{mark} ', limit, command))
         status = int(self._wait('\n', limit, command))
         self.log.info('lab: status %d, output:\n%s', status, output)
         return status, output
@@ -136,6 +147,7 @@ class IommufdLabTest(QemuSystemTest):
     def _wait(self, text, limit, what):
         """Wait for text on the console; what came before it."""
         console = logging.getLogger('console')
+        limit *= PATIENCE
         deadline = time.monotonic() + limit
         while text not in self._received:
             self.vm.console_socket.settimeout(
