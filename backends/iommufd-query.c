@@ -38,21 +38,12 @@ static bool query_accounting(int fd, IOMMUFDAccounting *accounting)
 
 static void query_interrupts(IOMMUFDKernelInfo *info)
 {
-    g_autofree char *interrupts = NULL;
-    g_autofree char *parameter = NULL;
+    IOMMUFDInterrupts interrupts = iommufd_interrupts("/");
 
-    /* x86 has an IO-APIC, whose name starts with IR- if it remaps */
-    if (g_file_get_contents("/proc/interrupts", &interrupts, NULL, NULL) &&
-        strstr(interrupts, "IO-APIC")) {
-        info->has_interrupt_isolation = true;
-        info->interrupt_isolation = strstr(interrupts, " IR-");
-    }
-    if (g_file_get_contents("/sys/module/iommufd/parameters/"
-                            "allow_unsafe_interrupts", &parameter, NULL,
-                            NULL)) {
-        info->has_allow_unsafe_interrupts = true;
-        info->allow_unsafe_interrupts = parameter[0] == 'Y';
-    }
+    info->has_interrupt_isolation = interrupts.known;
+    info->interrupt_isolation = interrupts.isolated;
+    info->has_allow_unsafe_interrupts = interrupts.parameter_known;
+    info->allow_unsafe_interrupts = interrupts.allow_unsafe;
 }
 
 static IOMMUFDKernelInfo *query_kernel(int fd)

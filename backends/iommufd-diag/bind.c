@@ -34,7 +34,7 @@ static void look_begin(Look *look, const char *root,
     g_autofree char *name = NULL;
 
     *look = (Look) { .root = root, .device = device, .err = err };
-    look->sysfsdev = host_sysfsdev(root, device->sysfsdev, device->fd);
+    look->sysfsdev = iommufd_diag_sysfsdev(root, device->sysfsdev, device->fd);
     if (look->sysfsdev) {
         look->driver = host_link_of(root, look->sysfsdev, "driver");
         look->group = host_link_of(root, look->sysfsdev, "iommu_group");
@@ -79,8 +79,9 @@ static const IOMMUFDPeer *peer_in_group(const Look *look)
 {
     for (size_t i = 0; look->group && i < look->device->n_peers; i++) {
         const IOMMUFDPeer *peer = &look->device->peers[i];
-        g_autofree char *path = host_sysfsdev(look->root, peer->sysfsdev,
-                                              peer->fd);
+        g_autofree char *path = iommufd_diag_sysfsdev(look->root,
+                                                      peer->sysfsdev,
+                                                      peer->fd);
         g_autofree char *group = path ?
             host_link_of(look->root, path, "iommu_group") : NULL;
 
@@ -175,8 +176,9 @@ static IOMMUFDFinding *busy_device(const Look *look)
 
     for (size_t i = 0; i < look->device->n_peers; i++) {
         const IOMMUFDPeer *peer = &look->device->peers[i];
-        g_autofree char *path = host_sysfsdev(look->root, peer->sysfsdev,
-                                              peer->fd);
+        g_autofree char *path = iommufd_diag_sysfsdev(look->root,
+                                                      peer->sysfsdev,
+                                                      peer->fd);
 
         if (path && same_device(look, path)) {
             return finding_new(IOMMUFD_CAUSE_DEVICE_BUSY, look->err,
@@ -278,16 +280,37 @@ static IOMMUFDFinding *busy_group(const Look *look)
  * Permission: the IOMMU group and interrupts
  */
 
+/* x86 has an IO-APIC, whose name starts with IR- if it remaps */
+static bool match_remapping(const char *line, void *opaque)
+{
+    bool *known = opaque;
+
+    *known |= !!strstr(line, "IO-APIC");
+    return strstr(line, " IR-");
+}
+
+IOMMUFDInterrupts iommufd_interrupts(const char *root)
+{
+    g_autofree char *parameter = host_attr(root,
+        "sys/module/iommufd/parameters/allow_unsafe_interrupts");
+    IOMMUFDInterrupts interrupts = {
+        .parameter_known = parameter,
+        .allow_unsafe = !g_strcmp0(parameter, "Y"),
+    };
+    g_autofree char *remapped = NULL;
+
+    host_find(root, "proc/interrupts", match_remapping, &interrupts.known,
+              &remapped);
+    interrupts.isolated = remapped;
+    return interrupts;
+}
+
 static bool interrupts_not_isolated(const char *root)
 {
-    g_autofree char *apic = NULL;
-    g_autofree char *remapped = NULL;
-    g_autofree char *unsafe = host_attr(root,
-        "sys/module/iommufd/parameters/allow_unsafe_interrupts");
+    IOMMUFDInterrupts interrupts = iommufd_interrupts(root);
 
-    host_find_line(root, "proc/interrupts", "IO-APIC", &apic);
-    host_find_line(root, "proc/interrupts", " IR-", &remapped);
-    return apic && !remapped && g_strcmp0(unsafe, "Y");
+    return interrupts.known && !interrupts.isolated &&
+           !interrupts.allow_unsafe;
 }
 
 /* @members are other reasons, or NULL */
@@ -393,7 +416,7 @@ static IOMMUFDFinding *not_permitted(const Look *look)
     g_autofree char *members = host_members(look);
     IOMMUFDFinding *finding;
 
-    if (device_is_on_bus(look->root, look->sysfsdev, "mdev")) {
+    if (iommufd_diag_is_mediated(look->root, look->sysfsdev)) {
         return finding_new(IOMMUFD_CAUSE_DEVICE_OPEN_FAILED, look->err, NULL,
             "driver '%s' does not open the %s%s", look->driver ?: "?",
             look->who, !g_strcmp0(look->driver, "vfio_ap_mdev") ?
@@ -458,25 +481,27 @@ static IOMMUFDFinding *access_denied(const Look *look)
  * Arguments, which covers much in this ioctl
  */
 
-/* A line "START END direct" of the group's reserved regions */
 static IOMMUFDFinding *firmware_reserved(const Look *look)
 {
-    g_autofree char *path = g_build_filename(look->sysfsdev,
-                                             "iommu_group/reserved_regions",
-                                             NULL);
-    g_autofree char *line = NULL;
-    uint64_t start, last;
+    g_autoptr(GArray) regions = device_reserved_regions(look->root,
+                                                        look->sysfsdev);
 
-    if (!host_find_line(look->root, path, " direct\n", &line) || !line ||
-        sscanf(line, "%" SCNx64 " %" SCNx64, &start, &last) != 2) {
-        return NULL;
+    for (guint i = 0; i < regions->len; i++) {
+        const ReservedRegion *region = &g_array_index(regions, ReservedRegion,
+                                                      i);
+
+        if (g_str_equal(region->type, "direct")) {
+            return finding_new(IOMMUFD_CAUSE_FIRMWARE_RESERVED_MEMORY,
+                look->err,
+                g_strdup("Disable the firmware feature that uses it "
+                         "(management controllers, shared memory), or use "
+                         "another slot.\n"),
+                "the firmware uses memory 0x%" PRIx64 "-0x%" PRIx64 " through "
+                "the %s (RMRR), the kernel does not give such a device away",
+                region->start, region->last, look->who);
+        }
     }
-    return finding_new(IOMMUFD_CAUSE_FIRMWARE_RESERVED_MEMORY, look->err,
-        g_strdup("Disable the firmware feature that uses it (management "
-                 "controllers, shared memory), or use another slot.\n"),
-        "the firmware uses memory 0x%" PRIx64 "-0x%" PRIx64 " through the %s "
-        "(RMRR), the kernel does not give such a device away", start, last,
-        look->who);
+    return NULL;
 }
 
 static IOMMUFDFinding *open_failed(const Look *look)
@@ -598,7 +623,7 @@ GPtrArray *bind_forecast(const char *root, const HostFacts *facts,
     if (host_has(root, sysfsdev, "vfio-dev")) {
         forecast(findings, busy_device(&look));
     }
-    if (device_is_on_bus(root, sysfsdev, "mdev")) {
+    if (iommufd_diag_is_mediated(root, sysfsdev)) {
         return findings;
     }
     forecast(findings, firmware_reserved(&look));
@@ -650,22 +675,18 @@ static IOMMUFDFinding *unsupported(const Look *look, const char *what)
 /* Ranges of the group that must not be translated, as START-END (TYPE) */
 static char *reserved_ranges(const Look *look)
 {
-    g_autofree char *path = g_build_filename(look->sysfsdev,
-                                             "iommu_group/reserved_regions",
-                                             NULL);
-    g_autofree char *text = host_text(look->root, path);
-    g_auto(GStrv) lines = g_strsplit(text ?: "", "\n", 0);
+    g_autoptr(GArray) regions = device_reserved_regions(look->root,
+                                                        look->sysfsdev);
     GString *ranges = g_string_new(NULL);
 
-    for (char **line = lines; *line; line++) {
-        uint64_t start, last;
-        char type[20];
+    for (guint i = 0; i < regions->len; i++) {
+        const ReservedRegion *region = &g_array_index(regions, ReservedRegion,
+                                                      i);
+        g_autofree char *shown = reserved_region_shown(region);
 
-        if (sscanf(*line, "%" SCNx64 " %" SCNx64 " %19[a-z-]", &start, &last,
-                   type) == 3 && !g_str_equal(type, "direct-relaxable")) {
-            g_string_append_printf(ranges, "%s0x%" PRIx64 "-0x%" PRIx64
-                                   " (%s)", ranges->len ? ", " : "", start,
-                                   last, type);
+        if (!g_str_equal(region->type, "direct-relaxable")) {
+            g_string_append_printf(ranges, "%s%s", ranges->len ? ", " : "",
+                                   shown);
         }
     }
     return g_string_free(ranges, !ranges->len);

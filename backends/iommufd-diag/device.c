@@ -24,10 +24,15 @@ bool device_is_on_bus(const char *root, const char *sysfsdev, const char *bus)
     return !g_strcmp0(subsystem, bus) || g_str_has_prefix(sysfsdev, dir);
 }
 
+bool iommufd_diag_is_mediated(const char *root, const char *sysfsdev)
+{
+    return device_is_on_bus(root, sysfsdev, "mdev");
+}
+
 bool device_driver_is_vfio(const char *root, const char *sysfsdev,
                            const char *driver)
 {
-    return strstr(driver, "vfio") || device_is_on_bus(root, sysfsdev, "mdev");
+    return strstr(driver, "vfio") || iommufd_diag_is_mediated(root, sysfsdev);
 }
 
 bool device_driver_is_stub(const char *driver)
@@ -67,6 +72,31 @@ bool device_node_devt(const char *root, const char *sysfsdev, dev_t *devt)
     }
     attr = g_build_filename(vfio_dev, name, "dev", NULL);
     return host_devt(root, attr, devt);
+}
+
+GArray *device_reserved_regions(const char *root, const char *sysfsdev)
+{
+    g_autofree char *path = g_build_filename(sysfsdev,
+                                             "iommu_group/reserved_regions",
+                                             NULL);
+    g_autofree char *text = host_text(root, path);
+    g_auto(GStrv) lines = g_strsplit(text ?: "", "\n", 0);
+    GArray *regions = g_array_new(false, false, sizeof(ReservedRegion));
+    ReservedRegion region;
+
+    for (char **line = lines; *line; line++) {
+        if (sscanf(*line, "%" SCNx64 " %" SCNx64 " %19[a-z-]", &region.start,
+                   &region.last, region.type) == 3) {
+            g_array_append_val(regions, region);
+        }
+    }
+    return regions;
+}
+
+char *reserved_region_shown(const ReservedRegion *region)
+{
+    return g_strdup_printf("0x%" PRIx64 "-0x%" PRIx64 " (%s)", region->start,
+                           region->last, region->type);
 }
 
 /*
@@ -202,7 +232,7 @@ static IOMMUFDFinding *device_missing(const char *root, const char *sysfsdev,
             g_strdup("Mount sysfs on /sys where QEMU runs.\n"),
             "sysfs is not visible here: %s", sysfsdev);
     }
-    if (device_is_on_bus(root, sysfsdev, "mdev")) {
+    if (iommufd_diag_is_mediated(root, sysfsdev)) {
         return finding_new(IOMMUFD_CAUSE_MDEV_MISSING, err,
             g_strdup_printf("Mediated devices are lost at reboot; create it: "
                             "mdevctl start -u %s\n", name),

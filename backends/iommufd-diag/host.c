@@ -335,7 +335,7 @@ bool host_iommu_devt(const char *root, dev_t *devt)
     return false;
 }
 
-char *host_sysfsdev(const char *root, const char *sysfsdev, int fd)
+char *iommufd_diag_sysfsdev(const char *root, const char *sysfsdev, int fd)
 {
     g_autofree char *link = NULL;
     g_autofree char *node = NULL;
@@ -356,6 +356,25 @@ char *host_sysfsdev(const char *root, const char *sysfsdev, int fd)
         return NULL;
     }
     return g_path_get_dirname(vfio_dev);
+}
+
+void host_each_process(const char *root, bool own, HostProcess *process,
+                       void *opaque)
+{
+    g_autoptr(GPtrArray) pids = host_list(root, "proc");
+    g_autofree char *self = g_strdup_printf("%d", getpid());
+    gint64 end = g_get_monotonic_time() + SEARCH_MAX;
+
+    for (guint i = 0; pids && i < pids->len; i++) {
+        const char *pid = pids->pdata[i];
+
+        if (!g_ascii_isdigit(*pid) || (!own && g_str_equal(pid, self))) {
+            continue;
+        }
+        if (g_get_monotonic_time() > end || process(root, pid, opaque)) {
+            break;
+        }
+    }
 }
 
 /* Returns true to end the search */
@@ -383,26 +402,6 @@ static bool match_process(const char *root, const char *pid,
     return false;
 }
 
-static void match_processes(const char *root, bool own, HolderMatch *match,
-                            void *opaque)
-{
-    g_autoptr(GPtrArray) pids = host_list(root, "proc");
-    g_autofree char *self = g_strdup_printf("%d", getpid());
-    gint64 end = g_get_monotonic_time() + SEARCH_MAX;
-
-    for (guint i = 0; pids && i < pids->len; i++) {
-        const char *pid = pids->pdata[i];
-
-        if (!g_ascii_isdigit(*pid) || (!own && g_str_equal(pid, self))) {
-            continue;
-        }
-        if (g_get_monotonic_time() > end ||
-            match_process(root, pid, match, opaque)) {
-            break;
-        }
-    }
-}
-
 static char *process_shown(const char *root, const char *pid)
 {
     g_autofree char *dir = g_build_filename("proc", pid, NULL);
@@ -426,12 +425,17 @@ static bool match_holder(dev_t devt, const char *pid, void *opaque)
     return holder->pid;
 }
 
+static bool find_holder(const char *root, const char *pid, void *opaque)
+{
+    return match_process(root, pid, match_holder, opaque);
+}
+
 char *host_holder(const char *root, dev_t devt, bool *self)
 {
     Holder holder = { .devt = devt };
     g_autofree char *pid = NULL;
 
-    match_processes(root, self, match_holder, &holder);
+    host_each_process(root, self, find_holder, &holder);
     pid = holder.pid;
     if (!pid) {
         return NULL;
@@ -453,6 +457,11 @@ static bool note_holder(dev_t devt, const char *pid, void *opaque)
     return false;
 }
 
+static bool note_holders(const char *root, const char *pid, void *opaque)
+{
+    return match_process(root, pid, note_holder, opaque);
+}
+
 GHashTable *host_holders(const char *root)
 {
     GHashTable *holders = g_hash_table_new_full(g_int64_hash, g_int64_equal,
@@ -460,7 +469,7 @@ GHashTable *host_holders(const char *root)
     GHashTableIter iter;
     gpointer pid;
 
-    match_processes(root, false, note_holder, holders);
+    host_each_process(root, false, note_holders, holders);
     g_hash_table_iter_init(&iter, holders);
     while (g_hash_table_iter_next(&iter, NULL, &pid)) {
         g_hash_table_iter_replace(&iter, process_shown(root, pid));

@@ -60,8 +60,11 @@ char host_kernel_option(const char *root, const char *option);
 bool host_module_shipped(const char *root, const char *module);
 /* The number of the kernel's /dev/iommu, if it has one */
 bool host_iommu_devt(const char *root, dev_t *devt);
-/* @sysfsdev, or if that is NULL, where the device behind @fd is in sysfs */
-char *host_sysfsdev(const char *root, const char *sysfsdev, int fd);
+/* Returns true to end the search */
+typedef bool HostProcess(const char *root, const char *pid, void *opaque);
+/* Goes through the processes, with @own also this one, for some time */
+void host_each_process(const char *root, bool own, HostProcess *process,
+                       void *opaque);
 /*
  * A process that has the character device @devt open, as "process 12 (NAME)";
  * *@self is set if it is this one, which is looked at only if @self is given.
@@ -109,6 +112,18 @@ IOMMUFDFinding *device_no_cdev(const char *root, const char *path);
 char *device_vfio_name(const char *root, const char *sysfsdev);
 /* The number of the device's node, false if it has none */
 bool device_node_devt(const char *root, const char *sysfsdev, dev_t *devt);
+
+/* I/O addresses that are no memory for a device, both ends included */
+typedef struct ReservedRegion {
+    uint64_t start;
+    uint64_t last;
+    /* as the kernel calls it */
+    char type[20];
+} ReservedRegion;
+
+/* An array of #ReservedRegion: those of the device's IOMMU group */
+GArray *device_reserved_regions(const char *root, const char *sysfsdev);
+char *reserved_region_shown(const ReservedRegion *region);
 
 /*
  * node.c
@@ -167,8 +182,6 @@ IOMMUFDFinding *bind_needs_token(const char *root, const char *sysfsdev);
 typedef struct Locked {
     /* in bytes; UINT64_MAX without a limit or if it is not known */
     uint64_t limit;
-    /* pinned by other processes of the user */
-    uint64_t others;
     bool has_ipc_lock;
     /* the user namespace that the kernel takes capabilities from */
     bool initial_userns;

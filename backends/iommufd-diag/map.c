@@ -19,57 +19,55 @@
  * Locked memory
  */
 
-static uint64_t status_kib(const char *root, const char *pid, const char *key)
-{
-    g_autofree char *path = g_build_filename("proc", pid, "status", NULL);
-    g_autofree char *text = host_value(root, path, key);
-
-    return text ? g_ascii_strtoull(text, NULL, 10) * KIB : 0;
-}
-
+/* @unknown is what a process has that does not show it */
 static uint64_t status_number(const char *root, const char *pid,
-                              const char *key, int base)
+                              const char *key, int base, uint64_t unknown)
 {
     g_autofree char *path = g_build_filename("proc", pid, "status", NULL);
     g_autofree char *text = host_value(root, path, key);
 
-    return text ? g_ascii_strtoull(text, NULL, base) : UINT64_MAX;
+    return text ? g_ascii_strtoull(text, NULL, base) : unknown;
 }
 
-/* The kernel counts pinned pages per real user, whatever pins them */
+static uint64_t status_uid(const char *root, const char *pid)
+{
+    return status_number(root, pid, "Uid:", 10, UINT64_MAX);
+}
+
+typedef struct Pinned {
+    uint64_t uid;
+    uint64_t kib;
+} Pinned;
+
+static bool add_pinned(const char *root, const char *pid, void *opaque)
+{
+    Pinned *pinned = opaque;
+
+    if (status_uid(root, pid) == pinned->uid) {
+        pinned->kib += status_number(root, pid, "VmPin:", 10, 0);
+    }
+    return false;
+}
+
+/* Bytes.  The kernel counts pinned pages per real user, whatever pins them */
 static uint64_t pinned_by_others(const char *root)
 {
-    g_autoptr(GPtrArray) pids = host_list(root, "proc");
-    g_autofree char *self = g_strdup_printf("%d", getpid());
-    uint64_t uid = status_number(root, "self", "Uid:", 10);
-    gint64 end = g_get_monotonic_time() + G_USEC_PER_SEC;
-    uint64_t sum = 0;
+    Pinned pinned = { .uid = status_uid(root, "self") };
 
-    for (guint i = 0; pids && i < pids->len; i++) {
-        const char *pid = pids->pdata[i];
-
-        if (g_get_monotonic_time() > end) {
-            break;
-        }
-        if (g_ascii_isdigit(*pid) && !g_str_equal(pid, self) &&
-            status_number(root, pid, "Uid:", 10) == uid) {
-            sum += status_kib(root, pid, "VmPin:");
-        }
-    }
-    return sum;
+    host_each_process(root, false, add_pinned, &pinned);
+    return pinned.kib * KIB;
 }
 
 Locked locked_memory(const char *root)
 {
     g_autofree char *limit = host_value(root, "proc/self/limits",
                                         "Max locked memory");
-    uint64_t caps = status_number(root, "self", "CapEff:", 16);
+    uint64_t caps = status_number(root, "self", "CapEff:", 16, UINT64_MAX);
     g_autofree char *uid_map = host_attr(root, "proc/self/uid_map");
     unsigned int inside = 0, outside = 0, count = UINT_MAX;
     Locked locked = {
         .limit = UINT64_MAX,
         .has_ipc_lock = caps & (1ULL << CAP_IPC_LOCK_BIT),
-        .others = pinned_by_others(root),
     };
 
     if (limit && g_ascii_isdigit(*limit)) {
@@ -102,8 +100,9 @@ static IOMMUFDFinding *no_memory(const char *root, const IOMMUFDMap *map,
     Locked locked = locked_memory(root);
     bool process = map->mode == IOMMUFD_ACCOUNTING_MODE_PROCESS;
     const char *mode = process ? "process" : "user";
+    uint64_t others = process ? 0 : pinned_by_others(root);
+    uint64_t need = map->total + others;
     g_autofree char *max = NULL;
-    uint64_t need = map->total + (process ? 0 : locked.others);
     char *remedy;
 
     if (locked.limit >= need ||
@@ -132,7 +131,7 @@ static IOMMUFDFinding *no_memory(const char *root, const IOMMUFDMap *map,
             "the limit of locked memory (RLIMIT_MEMLOCK) is %" PRIu64
             " bytes, guest memory needs %" PRIu64 ", and other processes of "
             "user %u have pinned %" PRIu64 " (accounting mode %s)",
-            locked.limit, map->total, getuid(), locked.others, mode);
+            locked.limit, map->total, getuid(), others, mode);
     }
     return finding_new(IOMMUFD_CAUSE_LOCKED_MEMORY_LIMIT, err, remedy,
         "the limit of locked memory (RLIMIT_MEMLOCK) is %" PRIu64 " bytes, "
@@ -149,25 +148,21 @@ static char *reserved_by(const char *root, const IOMMUFDMap *map)
 {
     for (size_t i = 0; i < map->n_peers; i++) {
         const IOMMUFDPeer *peer = &map->peers[i];
-        g_autofree char *sysfsdev = host_sysfsdev(root, peer->sysfsdev,
-                                                  peer->fd);
-        g_autofree char *path = sysfsdev ?
-            g_build_filename(sysfsdev, "iommu_group/reserved_regions", NULL) :
-            NULL;
-        g_autofree char *text = path ? host_text(root, path) : NULL;
-        g_auto(GStrv) lines = g_strsplit(text ?: "", "\n", 0);
+        g_autofree char *sysfsdev = iommufd_diag_sysfsdev(root, peer->sysfsdev,
+                                                          peer->fd);
+        g_autoptr(GArray) regions = sysfsdev ?
+            device_reserved_regions(root, sysfsdev) : NULL;
 
-        for (char **line = lines; *line; line++) {
-            g_autofree char *name = NULL;
-            uint64_t start, last;
-            char type[20];
+        for (guint j = 0; regions && j < regions->len; j++) {
+            const ReservedRegion *region = &g_array_index(regions,
+                                                          ReservedRegion, j);
 
-            if (sscanf(*line, "%" SCNx64 " %" SCNx64 " %19[a-z-]", &start,
-                       &last, type) == 3 &&
-                start <= map->iova + (map->size - 1) && last >= map->iova) {
-                name = g_path_get_basename(sysfsdev);
-                return g_strdup_printf("0x%" PRIx64 "-0x%" PRIx64 " (%s) of "
-                                       "%s", start, last, type, name);
+            if (region->start <= map->iova + (map->size - 1) &&
+                region->last >= map->iova) {
+                g_autofree char *shown = reserved_region_shown(region);
+                g_autofree char *name = g_path_get_basename(sysfsdev);
+
+                return g_strdup_printf("%s of %s", shown, name);
             }
         }
     }

@@ -293,6 +293,7 @@ static void check_iommu(const IOMMUFDSurvey *survey, bool physical,
     IOMMUFDVerdict bad = physical ? IOMMUFD_VERDICT_FAIL :
                          IOMMUFD_VERDICT_WARN;
     g_autoptr(GPtrArray) iommus = host_list(survey->root, "/sys/class/iommu");
+    IOMMUFDInterrupts interrupts = iommufd_interrupts(survey->root);
     g_autofree char *shown = NULL;
 
     if (!iommus || !iommus->len) {
@@ -306,10 +307,10 @@ static void check_iommu(const IOMMUFDSurvey *survey, bool physical,
     if (survey->facts.interrupts_not_isolated) {
         add_finding(checks, "interrupts", bad,
                     iommufd_forecast_interrupts(survey->root));
-    } else if (has_line(survey->root, "proc/interrupts", " IR-")) {
+    } else if (interrupts.isolated) {
         add(checks, "interrupts", IOMMUFD_VERDICT_PASS,
             "interrupt remapping is on");
-    } else if (has_line(survey->root, "proc/interrupts", "IO-APIC")) {
+    } else if (interrupts.known) {
         add(checks, "interrupts", IOMMUFD_VERDICT_WARN,
             "interrupt remapping is off, and "
             "iommufd.allow_unsafe_interrupts=1 accepts that");
@@ -412,27 +413,28 @@ GPtrArray *iommufd_survey_unseen(const IOMMUFDSurvey *survey)
  * Devices
  */
 
-bool iommufd_survey_is_mediated(const IOMMUFDSurvey *survey,
-                                const char *sysfsdev)
+char *iommufd_survey_bus_path(const char *root, const char *path)
 {
-    return device_is_on_bus(survey->root, sysfsdev, "mdev");
+    g_autofree char *real = host_resolve(root, path);
+    g_autofree char *bus = NULL;
+    g_autofree char *name = NULL;
+    g_autofree char *listed = NULL;
+
+    if (!real) {
+        return NULL;
+    }
+    bus = host_link_of(root, real, "subsystem");
+    name = g_path_get_basename(real);
+    listed = bus ? g_build_filename("/sys/bus", bus, "devices", name, NULL) :
+             NULL;
+    return listed && host_exists(root, listed) ? g_steal_pointer(&listed) :
+           g_steal_pointer(&real);
 }
 
-/* A device under the name that users know, if it is on a bus */
-static char *bus_path(const char *root, const char *sysfsdev)
-{
-    g_autofree char *bus = host_link_of(root, sysfsdev, "subsystem");
-    g_autofree char *name = g_path_get_basename(sysfsdev);
-    g_autofree char *path = bus ? g_build_filename("/sys/bus", bus, "devices",
-                                                   name, NULL) : NULL;
-
-    return path && host_exists(root, path) ? g_steal_pointer(&path) :
-           g_strdup(sysfsdev);
-}
-
+/* Takes the path over, which may be NULL */
 static void add_device(GPtrArray *paths, GHashTable *seen, char *path)
 {
-    if (g_hash_table_add(seen, g_strdup(path))) {
+    if (path && g_hash_table_add(seen, g_strdup(path))) {
         g_ptr_array_add(paths, path);
     } else {
         g_free(path);
@@ -448,12 +450,10 @@ static void add_devices_of_driver(const char *root, const char *driver,
     for (guint i = 0; names && i < names->len; i++) {
         g_autofree char *path = g_build_filename(driver, names->pdata[i],
                                                  NULL);
-        g_autofree char *real = NULL;
 
         if (!g_str_equal(names->pdata[i], "module") &&
             host_has(root, path, "driver")) {
-            real = host_resolve(root, path);
-            add_device(paths, seen, bus_path(root, real ?: path));
+            add_device(paths, seen, iommufd_survey_bus_path(root, path));
         }
     }
 }
@@ -482,11 +482,8 @@ GPtrArray *iommufd_survey_devices(const IOMMUFDSurvey *survey)
         g_autofree char *link = g_build_filename("/sys/class/vfio-dev",
                                                  names->pdata[i], "device",
                                                  NULL);
-        g_autofree char *real = host_resolve(survey->root, link);
 
-        if (real) {
-            add_device(paths, seen, bus_path(survey->root, real));
-        }
+        add_device(paths, seen, iommufd_survey_bus_path(survey->root, link));
     }
     return paths;
 }
@@ -565,7 +562,7 @@ static bool check_group(const IOMMUFDSurvey *survey, const char *sysfsdev,
     g_autofree char *shown = NULL;
 
     if (!members) {
-        if (iommufd_survey_is_mediated(survey, sysfsdev)) {
+        if (iommufd_diag_is_mediated(survey->root, sysfsdev)) {
             return true;
         }
         add_finding(checks, "iommu-group", IOMMUFD_VERDICT_FAIL,

@@ -11,12 +11,12 @@
 #include "qapi/qobject-input-visitor.h"
 #include "qapi/visitor.h"
 #include "hw/pci/pci_device.h"
-#include "hw/vfio/device-sysfs.h"
 #include "hw/vfio/iommufd-props.h"
 #include "qemu/cutils.h"
 #include "qobject/qstring.h"
 #include "qom/object_interfaces.h"
 #include "system/iommufd.h"
+#include "system/iommufd-diag.h"
 
 static void vfio_iommufd_refuse(Object *obj, Visitor *v, const char *name,
                                 void *opaque, Error **errp)
@@ -125,8 +125,17 @@ void vfio_iommufd_init_props(ObjectClass *klass)
     }
 }
 
-/* What "host" reads while it is not set */
-#define NO_HOST "ffff:ff:ff.f"
+/* What host= says, NULL if it is not set */
+static char *vfio_host(Object *dev)
+{
+    g_autofree char *host = NULL;
+
+    if (!object_dynamic_cast(dev, TYPE_PCI_DEVICE)) {
+        return NULL;
+    }
+    host = object_property_get_str(dev, "host", &error_abort);
+    return strcmp(host, "ffff:ff:ff.f") ? g_steal_pointer(&host) : NULL;
+}
 
 static bool vfio_check_same(const char *what, const char *device,
                             const char *wanted, const char *option,
@@ -142,15 +151,58 @@ static bool vfio_check_same(const char *what, const char *device,
     return true;
 }
 
+static bool vfio_check_sysfsdev(const char *sysfsdev, const char *host,
+                                Error **errp)
+{
+    g_autofree char *made = g_strconcat("/sys/bus/pci/devices/", host, NULL);
+    g_autofree char *device = NULL;
+    g_autofree char *what = NULL;
+
+    /* Without sysfsdev= the device makes it of host= */
+    if (g_str_equal(sysfsdev, made)) {
+        return true;
+    }
+    device = realpath(sysfsdev, NULL);
+    what = g_strdup_printf("sysfsdev=%s", sysfsdev);
+    /* What uses the path says better what is wrong with it */
+    return !device || vfio_check_same(what, device, host, "host", errp);
+}
+
+static bool vfio_check_fd(int fd, const char *sysfsdev, const char *host,
+                          Error **errp)
+{
+    g_autofree char *what = g_strdup_printf("fd %d", fd);
+    g_autofree char *device = NULL;
+    g_autofree char *path = NULL;
+    g_autofree char *name = NULL;
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags >= 0 && (flags & O_ACCMODE) != O_RDWR) {
+        error_setg(errp, "fd %d is %s, but a device needs a descriptor "
+                   "that can read and write", fd,
+                   (flags & O_ACCMODE) == O_RDONLY ? "read-only" :
+                   "write-only");
+        return false;
+    }
+    device = iommufd_diag_sysfsdev("/", NULL, fd);
+    if (!device) {
+        /* What uses it says better what is wrong with it */
+        return true;
+    }
+    if (sysfsdev) {
+        path = realpath(sysfsdev, NULL);
+        name = g_path_get_basename(path ?: sysfsdev);
+        if (!vfio_check_same(what, device, name, "sysfsdev", errp)) {
+            return false;
+        }
+    }
+    return !host || vfio_check_same(what, device, host, "host", errp);
+}
+
 bool vfio_iommufd_check_options(Object *dev, int fd, const char *sysfsdev,
                                 bool iommufd, Error **errp)
 {
-    g_autofree char *path = sysfsdev ? realpath(sysfsdev, NULL) : NULL;
-    g_autofree char *device = fd < 0 ? g_strdup(path) : vfio_sysfs_from_fd(fd);
-    g_autofree char *name = NULL;
-    g_autofree char *host = NULL;
-    g_autofree char *what = NULL;
-    int flags;
+    g_autofree char *host = vfio_host(dev);
 
     if (fd < 0 && !sysfsdev) {
         error_setg(errp, "no host device given: %s needs sysfsdev=PATH, or "
@@ -162,36 +214,9 @@ bool vfio_iommufd_check_options(Object *dev, int fd, const char *sysfsdev,
         return false;
     }
     if (fd >= 0) {
-        flags = fcntl(fd, F_GETFL);
-        if (flags >= 0 && (flags & O_ACCMODE) != O_RDWR) {
-            error_setg(errp, "fd %d is %s, but a device needs a descriptor "
-                       "that can read and write", fd,
-                       (flags & O_ACCMODE) == O_RDONLY ? "read-only" :
-                       "write-only");
-            return false;
-        }
+        return vfio_check_fd(fd, sysfsdev, host, errp);
     }
-    if (!device) {
-        /* What uses the fd or the path says better what is wrong with it */
-        return true;
-    }
-
-    what = fd < 0 ? g_strdup_printf("sysfsdev=%s", sysfsdev)
-                  : g_strdup_printf("fd %d", fd);
-    if (sysfsdev) {
-        name = g_path_get_basename(path ?: sysfsdev);
-        if (!vfio_check_same(what, device, name, "sysfsdev", errp)) {
-            return false;
-        }
-    }
-    if (object_dynamic_cast(dev, TYPE_PCI_DEVICE)) {
-        host = object_property_get_str(dev, "host", &error_abort);
-        if (strcmp(host, NO_HOST) &&
-            !vfio_check_same(what, device, host, "host", errp)) {
-            return false;
-        }
-    }
-    return true;
+    return !host || vfio_check_sysfsdev(sysfsdev, host, errp);
 }
 
 void vfio_iommufd_suggest(Error **errp)

@@ -8,14 +8,14 @@
 
 #include "qemu/osdep.h"
 #include "pci.h"
-#include "hw/vfio/device-sysfs.h"
 #include "hw/vfio/iommufd-query.h"
+#include "system/iommufd-diag.h"
 #include "system/iommufd-mappings.h"
 
 static char *host_device_name(const VFIODevice *vbasedev)
 {
-    g_autofree char *path = vbasedev->sysfsdev ?
-        g_strdup(vbasedev->sysfsdev) : vfio_sysfs_from_fd(vbasedev->fd);
+    g_autofree char *path = iommufd_diag_sysfsdev("/", vbasedev->sysfsdev,
+                                                  vbasedev->fd);
 
     return path ? g_path_get_basename(path) : NULL;
 }

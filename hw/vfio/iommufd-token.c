@@ -11,15 +11,15 @@
 #include <sys/utsname.h>
 #include <linux/vfio.h>
 #include "qapi/error.h"
-#include "hw/vfio/device-sysfs.h"
 #include "hw/vfio/iommufd-token.h"
 #include "hw/vfio/pci.h"
+#include "system/iommufd-diag.h"
 
 #ifdef VFIO_DEVICE_BIND_FLAG_TOKEN
 /* Where sysfs does not show the device, anything is possible */
 static bool vfio_maybe_sriov(int fd)
 {
-    g_autofree char *device = vfio_sysfs_from_fd(fd);
+    g_autofree char *device = iommufd_diag_sysfsdev("/", NULL, fd);
     g_autofree char *physfn = NULL;
     g_autofree char *totalvfs = NULL;
 

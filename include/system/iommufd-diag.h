@@ -10,10 +10,11 @@
 #define SYSTEM_IOMMUFD_DIAG_H
 
 /*
- * Each function below is called after something failed, looks at the host
- * and returns one finding.  The host is read below a root directory ("/" in
- * QEMU), so that tests can show any host.  Nothing is written, no state is
- * kept, and a look that fails never hides the failure that was handed in.
+ * A function that returns a finding is called after something failed, and
+ * looks at the host for the cause.  The host is read below a root directory
+ * ("/" in QEMU), so that tests can show any host.  Nothing is written, no
+ * state is kept, and a look that fails never hides the failure that was handed
+ * in.
  */
 
 /* Stable: tools tell causes apart by the names of iommufd_cause_name() */
@@ -54,6 +55,27 @@ const char *iommufd_cause_name(IOMMUFDCause cause);
 void iommufd_finding_free(IOMMUFDFinding *finding);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(IOMMUFDFinding, iommufd_finding_free)
+
+/**
+ * iommufd_diag_sysfsdev: find a device in sysfs
+ * @root: directory below which the host is read
+ * @sysfsdev: its directory, if that is known, or NULL
+ * @fd: any descriptor, or -1; only looked at without @sysfsdev
+ *
+ * Returns: a copy of @sysfsdev, else the directory of the device whose VFIO
+ * device node is open at @fd, without links and without @root, to be freed by
+ * the caller; NULL if @fd is no such node, or if sysfs does not show it.
+ */
+char *iommufd_diag_sysfsdev(const char *root, const char *sysfsdev, int fd);
+
+/**
+ * iommufd_diag_is_mediated: is this a mediated device, which needs no IOMMU?
+ * @root: directory below which the host is read
+ * @sysfsdev: the device's directory in sysfs, a path without @root
+ *
+ * Returns: true if sysfs has it on the bus of mediated devices.
+ */
+bool iommufd_diag_is_mediated(const char *root, const char *sysfsdev);
 
 /**
  * iommufd_diag_iommu_open: why /dev/iommu could not be opened

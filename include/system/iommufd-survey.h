@@ -83,14 +83,14 @@ GPtrArray *iommufd_survey_device(const IOMMUFDSurvey *survey,
                                  const char *sysfsdev);
 
 /**
- * iommufd_survey_is_mediated: is this a device that needs no IOMMU?
- * @survey: the survey
- * @sysfsdev: the device's directory in sysfs, a path without the root
+ * iommufd_survey_bus_path: a device under the name that users know
+ * @root: directory below which the host is read
+ * @path: any path to the device in sysfs, without @root
  *
- * Returns: true if it is.
+ * Returns: where its bus lists it, or where it is if no bus does, without
+ * @root, to be freed by the caller; NULL if there is nothing.
  */
-bool iommufd_survey_is_mediated(const IOMMUFDSurvey *survey,
-                                const char *sysfsdev);
+char *iommufd_survey_bus_path(const char *root, const char *path);
 
 /**
  * iommufd_survey_devices: the devices that are bound to VFIO drivers
@@ -149,6 +149,28 @@ IOMMUFDVerdict iommufd_survey_verdict(const GPtrArray *checks);
  * nothing is in the way.
  */
 GPtrArray *iommufd_forecast_bind(const char *root, const char *sysfsdev);
+
+/**
+ * struct IOMMUFDInterrupts - can devices send any interrupt to the host?
+ * @known: the host shows whether interrupts are remapped
+ * @isolated: they are
+ * @parameter_known: iommufd shows its parameter allow_unsafe_interrupts
+ * @allow_unsafe: that lets devices be bound all the same
+ */
+typedef struct IOMMUFDInterrupts {
+    bool known;
+    bool isolated;
+    bool parameter_known;
+    bool allow_unsafe;
+} IOMMUFDInterrupts;
+
+/**
+ * iommufd_interrupts: how interrupts of devices are handled
+ * @root: directory below which the host is read
+ *
+ * Returns: what can be seen of it.
+ */
+IOMMUFDInterrupts iommufd_interrupts(const char *root);
 
 /**
  * iommufd_forecast_interrupts: why no physical device can be bound

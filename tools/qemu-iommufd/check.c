@@ -337,7 +337,7 @@ static char *find_devices(Report *report, const char *root, char **names)
     return NULL;
 }
 
-static void look(Report *report)
+static void look(Report *report, const char *root)
 {
     /* A host is judged by what it can do for the devices that were named */
     bool physical = !report->devices->len;
@@ -348,8 +348,7 @@ static void look(Report *report)
 
         device->checks = iommufd_survey_device(report->survey,
                                                device->sysfsdev);
-        physical |= !iommufd_survey_is_mediated(report->survey,
-                                                device->sysfsdev);
+        physical |= !iommufd_diag_is_mediated(root, device->sysfsdev);
         worst = MAX(worst, iommufd_survey_verdict(device->checks));
     }
     report->host = iommufd_survey_host(report->survey, physical);
@@ -399,7 +398,7 @@ int cmd_check(int argc, char **argv)
     if (complaint) {
         return usage(complaint);
     }
-    look(&report);
+    look(&report, root);
     if (json) {
         print_json(&report);
     } else {

@@ -8,6 +8,7 @@
 
 #include "qemu/osdep.h"
 #include "commands.h"
+#include "system/iommufd-survey.h"
 
 #define NODE_PREFIX "/dev/vfio/devices/"
 
@@ -29,26 +30,14 @@ static char *pci_path(const char *name)
                            bus, slot, function);
 }
 
-/* Where the bus of the device lists it, which is how QEMU names it */
 static char *node_path(const char *root, const char *node)
 {
     g_autofree char *path = g_build_filename("/sys/class/vfio-dev",
                                              node + strlen(NODE_PREFIX),
                                              "device", NULL);
-    g_autofree char *full = g_build_filename(root, path, NULL);
-    g_autofree char *link = g_build_filename(full, "subsystem", NULL);
-    g_autofree char *target = g_file_read_link(link, NULL);
-    g_autofree char *bus = target ? g_path_get_basename(target) : NULL;
-    char *real = realpath(full, NULL);
-    char *sysfsdev = NULL;
+    char *listed = iommufd_survey_bus_path(root, path);
 
-    if (real && bus) {
-        g_autofree char *name = g_path_get_basename(real);
-
-        sysfsdev = g_build_filename("/sys/bus", bus, "devices", name, NULL);
-    }
-    free(real);
-    return sysfsdev ?: g_steal_pointer(&path);
+    return listed ?: g_steal_pointer(&path);
 }
 
 char *device_sysfsdev(const char *root, const char *name, char **reason)
