@@ -33,6 +33,8 @@
 #define NR_CONFIG     0
 
 static bool bound;
+/* What has been given out: of devices, IOASes and HWPTs alike */
+static uint32_t last_id;
 /* vendor, device, no capability; a network card without BARs */
 static unsigned char config[CONFIG_SIZE] = {
     0xf4, 0x1a, 0x00, 0x10, [0x0b] = 0x02, [0x3d] = 0x01,
@@ -91,7 +93,7 @@ static int device_ioctl(unsigned int nr, void *arg)
     switch (nr) {
     case _IOC_NR(VFIO_DEVICE_BIND_IOMMUFD):
         bound = true;
-        bind->out_devid = 1;
+        bind->out_devid = ++last_id;
         return 0;
     case _IOC_NR(VFIO_DEVICE_GET_INFO):
         if (!bound) {
@@ -158,10 +160,10 @@ static int iommufd_ioctl(unsigned int nr, void *arg)
 
     switch (nr) {
     case IOMMUFD_CMD_IOAS_ALLOC:
-        ioas->out_ioas_id = 2;
+        ioas->out_ioas_id = ++last_id;
         return 0;
     case IOMMUFD_CMD_HWPT_ALLOC:
-        hwpt->out_hwpt_id = 3;
+        hwpt->out_hwpt_id = ++last_id;
         return 0;
     case IOMMUFD_CMD_GET_HW_INFO:
         hw->out_data_type = IOMMU_HW_INFO_TYPE_NONE;
