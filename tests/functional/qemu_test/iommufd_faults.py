@@ -11,7 +11,7 @@ import re
 import sys
 
 from .config import BUILD_DIR
-from .iommufd_lab import without_asan_notice
+from .iommufd_lab import PATIENCE, without_asan_notice
 
 # The fork's files are linked into QEMU's source tree
 SOURCE = Path(__file__).parents[3]
@@ -25,6 +25,9 @@ PASSED = Path(BUILD_DIR) / 'faults' / 'passed'
 sys.path.insert(0, str(TESTS / 'faults'))
 # pylint: disable=wrong-import-position
 from table import case_name, cases_of, read
+
+# Seconds for one QEMU and what comes before it
+QEMU_LIMIT = 30
 
 # What the shim lets fail, by the number of the ioctl; config is a read
 IOCTLS = {
@@ -41,7 +44,8 @@ DEVICE = {'driver': 'vfio-pci', 'id': 'hostdev0', 'iommufd': 'iommufd0'}
 
 def complete(case, catalogue):
     """Fill in what a row leaves out."""
-    case = {**case, 'name': case_name(case, catalogue)}
+    case = {**case, 'name': case_name(case, catalogue),
+            'limit': QEMU_LIMIT * PATIENCE}
     if 'device' in case:
         case['options'] = [OBJECT, {**DEVICE, **case.pop('device')}]
     elif 'object' in case:
