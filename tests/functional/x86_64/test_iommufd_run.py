@@ -4,6 +4,8 @@
 #
 # SPDX-License-Identifier: GPL-2.0-or-later
 
+import json
+
 from qemu_test.iommufd_lab import IommufdLabTest
 
 EDU = '0000:00:04.0'
@@ -146,6 +148,30 @@ class IommufdRun(IommufdLabTest):
                          '/show ' + ' '.join(
                              f"'{word}'" if '{' in word else word
                              for word in given))
+
+    def test_mediated_device(self):
+        self.boot()
+        # makes it
+        self.succeed_in_lab('mtty')
+        uuid = self.succeed_in_lab('ls /sys/bus/mdev/devices').strip()
+        commands = ' '.join(f'{{"execute": "{name}"}}' for name in (
+            'qmp_capabilities', 'query-iommufd', 'quit'))
+        output = self.succeed_in_lab(
+            f"echo '{commands}' | qemu-iommufd run --user=qemu --memlock=64K "
+            f'--device {uuid} -- qemu-system-x86_64 -machine q35 '
+            '-accel qtest -nodefaults -display none -L /usr/share/qemu '
+            '-qmp stdio')
+        answer, = [json.loads(line)['return'] for line in output.splitlines()
+                   if '"available"' in line]
+        self.assertTrue(answer['available'])
+        obj, = answer['objects']
+        self.assertEqual(obj['descriptor'], 'passed')
+        device, = obj['devices']
+        self.assertEqual(device['host-device'], uuid)
+        self.assertEqual(device['driver'], 'vfio-pci')
+        self.assertGreater(device['mapped'], 0)
+        # no IOMMU, so no page tables of hardware
+        self.assertNotIn('hwpt', device)
 
     def test_without_right_to_account(self):
         """Without CAP_SYS_RESOURCE the mode stays, and QEMU starts."""
