@@ -8,6 +8,7 @@
 
 #include "qemu/osdep.h"
 #include "migration/cpr.h"
+#include "qapi/error.h"
 #include "system/iommufd-cpr.h"
 #include "system/iommufd-error.h"
 
@@ -24,7 +25,7 @@ void iommufd_cpr_delete_fd(const char *name)
     cpr_delete_fd(name, IOMMUFD_CPR_ID);
 }
 
-int iommufd_cpr_find_fd(const char *name)
+static int find_fd(const char *name)
 {
     int fd = cpr_find_fd(name, IOMMUFD_CPR_ID);
 
@@ -42,15 +43,28 @@ int iommufd_cpr_find_fd(const char *name)
     return fd;
 }
 
-int iommufd_cpr_open_fd(const char *name, Error **errp)
+int iommufd_cpr_saved_fd(const char *name, Error **errp)
 {
-    int fd = iommufd_cpr_find_fd(name);
+    int fd = find_fd(name);
 
     if (fd < 0) {
-        fd = iommufd_open_node(errp);
-        if (fd >= 0) {
-            iommufd_cpr_save_fd(name, fd);
-        }
+        error_setg(errp, "no saved descriptor for iommufd object '%s' in the "
+                   "CPR state", name);
+    }
+    return fd;
+}
+
+int iommufd_cpr_open_fd(const char *name, Error **errp)
+{
+    int fd;
+
+    /* What devices have there is not on a descriptor that is new */
+    if (cpr_is_incoming()) {
+        return iommufd_cpr_saved_fd(name, errp);
+    }
+    fd = iommufd_open_node(errp);
+    if (fd >= 0) {
+        iommufd_cpr_save_fd(name, fd);
     }
     return fd;
 }

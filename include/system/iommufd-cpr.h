@@ -29,18 +29,20 @@ void iommufd_cpr_save_fd(const char *name, int fd);
 void iommufd_cpr_delete_fd(const char *name);
 
 /**
- * iommufd_cpr_find_fd: find the descriptor that the previous QEMU saved
+ * iommufd_cpr_saved_fd: take the descriptor that the previous QEMU saved
  * @name: id of the iommufd object
+ * @errp: set if there is none
  *
- * Returns: the descriptor, or -1 if there is none.
+ * Returns: a descriptor that the caller closes, or -1.
  */
-int iommufd_cpr_find_fd(const char *name);
+int iommufd_cpr_saved_fd(const char *name, Error **errp);
 
 /**
- * iommufd_cpr_open_fd: take the saved descriptor, else open /dev/iommu and
- * save it
+ * iommufd_cpr_open_fd: open /dev/iommu and save it, or take what the previous
+ * QEMU saved, if there was one
  * @name: id of the iommufd object
- * @errp: set if /dev/iommu cannot be opened
+ * @errp: set if /dev/iommu cannot be opened, or the previous QEMU has saved
+ *     no descriptor of it
  *
  * Returns: a descriptor that the caller closes, or -1.
  */

@@ -73,7 +73,7 @@ class Nested:
 
     RAM_SIZE = '64M'
 
-    def __init__(self, arguments, fds=(), confined=False):
+    def __init__(self, arguments, fds=(), confined=False, started=None):
         qmp, qemu_qmp = socket.socketpair()
         qtest, qemu_qtest = socket.socketpair()
         control = ['-chardev', f'socket,id=qmp,fd={qemu_qmp.fileno()}',
@@ -94,6 +94,8 @@ class Nested:
             os.execvp(program[0], program)
         qemu_qmp.close()
         qemu_qtest.close()
+        if started:
+            started()
         try:
             self.qmp = Qmp(qmp)
         except Failed:
