@@ -69,7 +69,11 @@ class Qmp:
 
 
 class Nested:
-    """A QEMU without a guest: memory, ports and PCI devices are ours."""
+    """
+    A QEMU without a guest: memory, ports and PCI devices are ours. It gets
+    descriptors, can be an ordinary user, and something can be done while it
+    starts.
+    """
 
     RAM_SIZE = '64M'
 
