@@ -199,6 +199,9 @@ static void survey(const char *root)
     g_autoptr(GPtrArray) steps = iommufd_survey_device(survey, "/" DEVICE);
     GPtrArray *const both[] = { host, steps };
 
+    for (guint i = 0; i < devices->len; i++) {
+        g_assert_true(g_path_is_absolute(devices->pdata[i]));
+    }
     for (size_t i = 0; i < G_N_ELEMENTS(both); i++) {
         for (guint j = 0; j < both[i]->len; j++) {
             const IOMMUFDCheck *check = both[i]->pdata[j];
