@@ -25,11 +25,11 @@ void iommufd_cpr_delete_fd(const char *name)
     cpr_delete_fd(name, IOMMUFD_CPR_ID);
 }
 
-static int find_fd(const char *name)
+int iommufd_cpr_saved_fd(const char *name, Error **errp)
 {
     int fd = cpr_find_fd(name, IOMMUFD_CPR_ID);
 
-    if (fd < 0 && cpr_is_incoming()) {
+    if (fd < 0) {
         /* A QEMU that keeps no separate name spaces saved it like a device */
         fd = cpr_find_fd(name, 0);
         if (fd >= 0 && !iommufd_fd_is_iommufd(fd)) {
@@ -40,13 +40,6 @@ static int find_fd(const char *name)
             iommufd_cpr_save_fd(name, fd);
         }
     }
-    return fd;
-}
-
-int iommufd_cpr_saved_fd(const char *name, Error **errp)
-{
-    int fd = find_fd(name);
-
     if (fd < 0) {
         error_setg(errp, "no saved descriptor for iommufd object '%s' in the "
                    "CPR state", name);
