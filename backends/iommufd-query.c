@@ -36,23 +36,12 @@ static bool query_accounting(int fd, IOMMUFDAccounting *accounting)
     return mode != IOMMUFD_ACCOUNTING_MODE_UNKNOWN;
 }
 
-static void query_interrupts(IOMMUFDKernelInfo *info)
-{
-    IOMMUFDInterrupts interrupts = iommufd_interrupts("/");
-
-    info->has_interrupt_isolation = interrupts.known;
-    info->interrupt_isolation = interrupts.isolated;
-    info->has_allow_unsafe_interrupts = interrupts.parameter_known;
-    info->allow_unsafe_interrupts = interrupts.allow_unsafe;
-}
-
 static IOMMUFDKernelInfo *query_kernel(int fd)
 {
     IOMMUFDKernelInfo *info = g_new0(IOMMUFDKernelInfo, 1);
 
     info->map_file = knows_command(fd, IOMMU_IOAS_MAP_FILE);
     info->change_process = knows_command(fd, IOMMU_IOAS_CHANGE_PROCESS);
-    query_interrupts(info);
     return info;
 }
 
@@ -122,10 +111,16 @@ static void set_finding(IOMMUFDInfo *info, const IOMMUFDFinding *finding)
 }
 
 /* Only physical devices need it, so iommufd as such is available */
-static void check_interrupts(IOMMUFDInfo *info)
+static void query_interrupts(IOMMUFDInfo *info)
 {
-    g_autoptr(IOMMUFDFinding) finding = iommufd_forecast_interrupts("/");
+    IOMMUFDInterrupts interrupts = iommufd_interrupts("/");
+    g_autoptr(IOMMUFDFinding) finding =
+        iommufd_forecast_interrupts(&interrupts);
 
+    info->kernel->has_interrupt_isolation = interrupts.known;
+    info->kernel->interrupt_isolation = interrupts.isolated;
+    info->kernel->has_allow_unsafe_interrupts = interrupts.parameter_known;
+    info->kernel->allow_unsafe_interrupts = interrupts.allow_unsafe;
     if (finding) {
         set_finding(info, finding);
     }
@@ -143,7 +138,7 @@ IOMMUFDInfo *qmp_query_iommufd(Error **errp)
     }
     info->available = info->kernel;
     if (info->available) {
-        check_interrupts(info);
+        query_interrupts(info);
     } else {
         set_finding(info, finding);
     }

@@ -8,7 +8,6 @@
 
 #include "qemu/osdep.h"
 #include "internal.h"
-#include "system/iommufd-survey.h"
 
 #define FD_REMEDY "Pass a descriptor of /dev/iommu to the iommufd object and " \
                   "one of /dev/vfio/devices/vfioN to each device.\n"
@@ -305,12 +304,10 @@ IOMMUFDInterrupts iommufd_interrupts(const char *root)
     return interrupts;
 }
 
-static bool interrupts_not_isolated(const char *root)
+static bool not_isolated(const IOMMUFDInterrupts *interrupts)
 {
-    IOMMUFDInterrupts interrupts = iommufd_interrupts(root);
-
-    return interrupts.known && !interrupts.isolated &&
-           !interrupts.allow_unsafe;
+    return interrupts->known && !interrupts->isolated &&
+           !interrupts->allow_unsafe;
 }
 
 /* @members are other reasons, or NULL */
@@ -328,10 +325,10 @@ static IOMMUFDFinding *no_isolation(int err, const char *whose,
         "host drivers: " : "", members ?: "");
 }
 
-IOMMUFDFinding *iommufd_forecast_interrupts(const char *root)
+IOMMUFDFinding *
+iommufd_forecast_interrupts(const IOMMUFDInterrupts *interrupts)
 {
-    return interrupts_not_isolated(root) ? no_isolation(0, "devices", NULL) :
-           NULL;
+    return not_isolated(interrupts) ? no_isolation(0, "devices", NULL) : NULL;
 }
 
 /* The members of the IOMMU group that ordinary host drivers use */
@@ -414,6 +411,7 @@ static IOMMUFDFinding *not_permitted(const Look *look)
 {
     const IOMMUFDPeer *peer = peer_in_group(look);
     g_autofree char *members = host_members(look);
+    IOMMUFDInterrupts interrupts;
     IOMMUFDFinding *finding;
 
     if (iommufd_diag_is_mediated(look->root, look->sysfsdev)) {
@@ -422,7 +420,8 @@ static IOMMUFDFinding *not_permitted(const Look *look)
             look->who, !g_strcmp0(look->driver, "vfio_ap_mdev") ?
             ", this VM already has a crypto matrix" : "");
     }
-    if (interrupts_not_isolated(look->root)) {
+    interrupts = iommufd_interrupts(look->root);
+    if (not_isolated(&interrupts)) {
         g_autofree char *whose = g_strconcat("the ", look->who, NULL);
 
         return no_isolation(look->err, whose, members);
@@ -616,6 +615,7 @@ GPtrArray *bind_forecast(const char *root, const HostFacts *facts,
     GPtrArray *findings =
         g_ptr_array_new_with_free_func((GDestroyNotify)iommufd_finding_free);
     g_autofree char *members = NULL;
+    IOMMUFDInterrupts interrupts;
     g_auto(Look) look = { 0 };
 
     look_begin(&look, root, &device, EINVAL);
@@ -633,8 +633,8 @@ GPtrArray *bind_forecast(const char *root, const HostFacts *facts,
 
     look.err = EPERM;
     members = host_members(&look);
-    if (facts ? facts->interrupts_not_isolated :
-        interrupts_not_isolated(root)) {
+    interrupts = facts ? facts->interrupts : iommufd_interrupts(root);
+    if (not_isolated(&interrupts)) {
         forecast(findings, no_isolation(EPERM, "the device", members));
     } else if (members) {
         forecast(findings, shared_with_host(&look, members));

@@ -10,6 +10,7 @@
 #define BACKENDS_IOMMUFD_DIAG_INTERNAL_H
 
 #include "system/iommufd-diag.h"
+#include "system/iommufd-survey.h"
 
 /*
  * host.c: reading below a root directory
@@ -165,7 +166,7 @@ FdKind fd_kind(const char *root, int fd, char **what);
 
 /* What is the same for all devices of a host, so that it is read once */
 typedef struct HostFacts {
-    bool interrupts_not_isolated;
+    IOMMUFDInterrupts interrupts;
     GHashTable *holders;
 } HostFacts;
 

@@ -9,7 +9,6 @@
 #include "qemu/osdep.h"
 #include <sys/sysmacros.h>
 #include "internal.h"
-#include "system/iommufd-survey.h"
 
 #define IOMMU_NODE "/dev/iommu"
 #define NODE_DIR   "/dev/vfio/devices"
@@ -27,10 +26,9 @@ struct IOMMUFDSurvey {
 IOMMUFDSurvey *iommufd_survey_new(const char *root)
 {
     IOMMUFDSurvey *survey = g_new0(IOMMUFDSurvey, 1);
-    g_autoptr(IOMMUFDFinding) interrupts = iommufd_forecast_interrupts(root);
 
     survey->root = g_strdup(root);
-    survey->facts.interrupts_not_isolated = interrupts;
+    survey->facts.interrupts = iommufd_interrupts(root);
     survey->facts.holders = host_holders(root);
     return survey;
 }
@@ -293,8 +291,9 @@ static void check_iommu(const IOMMUFDSurvey *survey, bool physical,
     IOMMUFDVerdict bad = physical ? IOMMUFD_VERDICT_FAIL :
                          IOMMUFD_VERDICT_WARN;
     g_autoptr(GPtrArray) iommus = host_list(survey->root, "/sys/class/iommu");
-    IOMMUFDInterrupts interrupts = iommufd_interrupts(survey->root);
+    const IOMMUFDInterrupts *interrupts = &survey->facts.interrupts;
     g_autofree char *shown = NULL;
+    IOMMUFDFinding *finding;
 
     if (!iommus || !iommus->len) {
         add_finding(checks, "iommu", bad,
@@ -304,13 +303,13 @@ static void check_iommu(const IOMMUFDSurvey *survey, bool physical,
     shown = join_some(iommus);
     add(checks, "iommu", IOMMUFD_VERDICT_PASS, "%s", shown);
 
-    if (survey->facts.interrupts_not_isolated) {
-        add_finding(checks, "interrupts", bad,
-                    iommufd_forecast_interrupts(survey->root));
-    } else if (interrupts.isolated) {
+    finding = iommufd_forecast_interrupts(interrupts);
+    if (finding) {
+        add_finding(checks, "interrupts", bad, finding);
+    } else if (interrupts->isolated) {
         add(checks, "interrupts", IOMMUFD_VERDICT_PASS,
             "interrupt remapping is on");
-    } else if (interrupts.known) {
+    } else if (interrupts->known) {
         add(checks, "interrupts", IOMMUFD_VERDICT_WARN,
             "interrupt remapping is off, and "
             "iommufd.allow_unsafe_interrupts=1 accepts that");

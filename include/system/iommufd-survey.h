@@ -174,11 +174,12 @@ IOMMUFDInterrupts iommufd_interrupts(const char *root);
 
 /**
  * iommufd_forecast_interrupts: why no physical device can be bound
- * @root: directory below which the host is read
+ * @interrupts: how interrupts of devices are handled
  *
  * Returns: a finding that the caller frees, without the text of an errno;
  * NULL if the interrupts of devices are isolated, or it is not known.
  */
-IOMMUFDFinding *iommufd_forecast_interrupts(const char *root);
+IOMMUFDFinding *
+iommufd_forecast_interrupts(const IOMMUFDInterrupts *interrupts);
 
 #endif
