@@ -218,6 +218,27 @@ def json_option(fields):
     return json.dumps(fields, separators=(',', ':'))
 
 
+def assign(iommufd, device, fds, name):
+    """
+    QEMU's options for an iommufd object and a device that uses it, which get
+    descriptors, or else what names the device.
+    """
+    iommufd = {'qom-type': 'iommufd', 'id': 'iommufd0', **iommufd}
+    device = {'driver': 'vfio-pci', 'id': 'hostdev0',
+              'iommufd': iommufd['id'], **device}
+    if fds:
+        iommufd['fd'], device['fd'] = map(str, fds)
+    else:
+        device.update(name)
+    return ['-object', json_option(iommufd), '-device', json_option(device)]
+
+
+def open_nodes(path):
+    """Descriptors for an iommufd object and for the device."""
+    return [os.open('/dev/iommu', os.O_RDWR),
+            os.open(vfio_node(path), os.O_RDWR)]
+
+
 def main(program):
     """Run a program of the lab, and turn failures into an exit status."""
     try:
