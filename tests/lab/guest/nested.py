@@ -182,7 +182,9 @@ class Edu:
         Let the device fetch a pattern from guest memory and store it
         elsewhere, and compare, word by word.
         """
-        words = [(i * 0x01000193 + address) & 0xffffffff
+        # never the same, as the device still has what it fetched last
+        first = int.from_bytes(os.urandom(4), 'little')
+        words = [(i * 0x01000193 + first) & 0xffffffff
                  for i in range(self.SIZE // 4)]
         pattern = b''.join(word.to_bytes(4, 'little') for word in words)
         target = address + 2 * self.SIZE
