@@ -6,6 +6,7 @@ The lab boots in the QEMU under test, under TCG, and the same QEMU is inside
 it. See tests/lab in the repository of the fork.
 """
 
+import atexit
 import logging
 import os
 from pathlib import Path
@@ -13,6 +14,8 @@ import re
 import subprocess
 import time
 import uuid
+
+from qemu.machine import QEMUMachine
 
 from .config import BUILD_DIR
 from .testcase import QemuSystemTest
@@ -30,22 +33,106 @@ def without_asan_notice(text):
                   text, flags=re.MULTILINE)
 
 
+class LabFailure(Exception):
+    """The lab hangs or has ended."""
+
+
+class Lab:
+    """A lab that was booted: its QEMU, and what its console says."""
+
+    def __init__(self, vm, booted_in):
+        self.vm = vm
+        self.booted_in = booted_in
+        # what has come from the console and is not looked at yet
+        self._received = ''
+
+    def send(self, line):
+        """Type a line."""
+        self.vm.console_socket.sendall((line + '\n').encode())
+
+    def wait(self, text, limit, what):
+        """Wait for text on the console; what came before it."""
+        console = logging.getLogger('console')
+        limit *= PATIENCE
+        deadline = time.monotonic() + limit
+        while text not in self._received:
+            self.vm.console_socket.settimeout(
+                max(deadline - time.monotonic(), 0.001))
+            try:
+                data = self.vm.console_socket.recv(4096)
+            except TimeoutError as error:
+                self.vm.kill()
+                raise LabFailure(f'the lab hangs and was killed, {limit} s '
+                                 f'after: {what}') from error
+            if not data:
+                raise LabFailure(f'the lab ended during: {what}')
+            # The log shows the console as it is, also when a line is not
+            # complete: that is where a lab hangs.
+            console.debug(data.decode(errors='replace').rstrip())
+            self._received += data.decode(errors='replace').replace('\r', '')
+        before, self._received = self._received.split(text, 1)
+        return before
+
+    def run(self, command, limit):
+        """Run a command of the lab's shell; its exit status and output."""
+        mark = uuid.uuid4().hex
+        self.send(f'echo begin-{mark}; ( {command} ) </dev/null 2>&1; '
+                  f'echo end-{mark} $?')
+        self.wait(f'begin-{mark}\n', limit, command)
+        output = self.wait(f'end-{mark} ', limit, command)
+        return int(self.wait('\n', limit, command)), output
+
+    def end(self):
+        """Switch it off."""
+        try:
+            self.vm.shutdown()
+        # whatever it is, the lab is of no more use
+        except Exception as error:  # pylint: disable=broad-except
+            logging.getLogger('qemu-test').warning('end of a lab: %s', error)
+
+
 class IommufdLabTest(QemuSystemTest):
-    """A test whose commands run in the lab."""
+    """
+    A test whose commands run in the lab.
+
+    A lab serves all tests of a file that ask for the same machine, one after
+    the other: before the next one it is brought back to what it was when it
+    had booted, and that is checked. Where it does not succeed, and after a
+    test that has failed, the lab is booted again.
+    """
 
     BOOT_LIMIT = 60
     COMMAND_LIMIT = 60
 
-    # what has come from the console and is not looked at yet
-    _received = ''
+    # the labs that run, by what they were asked to be
+    _labs = {}
+    _lab = None
+
+    def run(self, result=None):
+        """Run a test, and keep the labs only if it has passed."""
+        result = result or self.defaultTestResult()
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > before:
+            self._end_labs()
+        return result
+
+    @classmethod
+    def _end_labs(cls):
+        while cls._labs:
+            cls._labs.popitem()[1].end()
 
     def boot_lab(self, kernel='full', append='', *, options=(), without=(),
                  files=None, acpi=None):
         """
-        Boot the lab with a variant of its kernel, with more options for its
-        machine, without lines of it that have one of some words, with more
-        files in its root folder, and with ACPI tables.
+        Boot the lab, or take one that has, with a variant of its kernel, with
+        more options for its machine, without lines of it that have one of
+        some words, with more files in its root folder, and with ACPI tables.
         """
+        key = repr((kernel, append, options, without, files, acpi))
+        self._lab = self._restore_lab(key)
+        if self._lab:
+            return
         self.set_machine('q35')
         self.require_accelerator('tcg')
         bzimage = self._kernel(kernel)
@@ -53,34 +140,62 @@ class IommufdLabTest(QemuSystemTest):
         self._prepare(LAB / 'initramfs', BUILD_DIR, initramfs)
         if files or acpi:
             initramfs = self._add_files(initramfs, files or {}, acpi or {})
-        self.vm.set_console()
+        # not the test's own, which ends with the test
+        vm = QEMUMachine(self.qemu_bin, name='lab', log_dir=self.log_file())
+        vm.set_machine(self.machine)
+        vm.set_console()
         for line in (LAB / 'machine').read_text(encoding='utf-8').splitlines():
             if (line.startswith('-') and not line.startswith('-machine')
                     and not any(word in line for word in without)):
-                self.vm.add_args(*line.split())
-        self.vm.add_args(*options)
+                vm.add_args(*line.split())
+        vm.add_args(*options)
         # The kernel hands words that it does not know to init
         words = [append] + [f'{name}={value}'
                             for name, value in os.environ.items()
                             if name in ('ASAN_OPTIONS', 'UBSAN_OPTIONS')]
-        self.vm.add_args('-kernel', bzimage, '-initrd', str(initramfs),
-                         '-append', ' '.join(words))
-        self.vm.launch()
-        self._wait('# ', self.BOOT_LIMIT, 'boot')
+        vm.add_args('-kernel', bzimage, '-initrd', str(initramfs),
+                    '-append', ' '.join(words))
+        if not self._labs:
+            atexit.register(self._end_labs)
+        self._lab = self._labs[key] = Lab(vm, self.log_filename)
+        vm.launch()
+        self._wait('# ', 'boot')
         # From here on the console carries what commands say, and no more.
-        self._send("stty -echo; PS1=''; echo ready $?")
-        self._wait('\nready 0\n', self.BOOT_LIMIT, 'shell')
+        self._lab.send("stty -echo; PS1=''; restore --remember; "
+                       "echo ready $?")
+        self._wait('\nready 0\n', 'shell')
+
+    def _restore_lab(self, key):
+        """A lab that has booted, if there is one and it can be used again."""
+        lab = self._labs.get(key)
+        if not lab:
+            return None
+        try:
+            status, output = lab.run('restore', self.COMMAND_LIMIT)
+        except LabFailure as error:
+            status, output = None, error
+        if status == 0:
+            self.log.info('the lab has booted in %s', lab.booted_in)
+            return lab
+        self.log.info('the lab of %s is not used again: %s',
+                      lab.booted_in, output)
+        self._labs.pop(key).end()
+        return None
+
+    def _wait(self, text, what):
+        try:
+            self._lab.wait(text, self.BOOT_LIMIT, what)
+        except LabFailure as error:
+            self.fail(f'{error}; its console: {self.console_log_name}')
 
     def run_in_lab(self, command, limit=COMMAND_LIMIT):
         """Run a command of the lab's shell; its exit status and output."""
-        mark = uuid.uuid4().hex
         self.log.info('lab: %s', command)
-        self._send(f'echo begin-{mark}; ( {command} ) </dev/null 2>&1; '
-                   f'echo end-{mark} $?')
-        self._wait(f'begin-{mark}\n', limit, command)
-        output = without_asan_notice(
-            self._wait(f'end-{mark} ', limit, command))
-        status = int(self._wait('\n', limit, command))
+        try:
+            status, output = self._lab.run(command, limit)
+        except LabFailure as error:
+            self.fail(f'{error}; its console: {self.console_log_name}')
+        output = without_asan_notice(output)
         self.log.info('lab: status %d, output:\n%s', status, output)
         return status, output
 
@@ -125,6 +240,8 @@ class IommufdLabTest(QemuSystemTest):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str)
                              else content)
+            if path.read_bytes().startswith(b'#!'):
+                path.chmod(0o755)
         names = '\n'.join(str(path.relative_to(root))
                           for path in sorted(root.rglob('*')))
         return subprocess.run(
@@ -140,30 +257,3 @@ class IommufdLabTest(QemuSystemTest):
             self.skipTest(f"the lab kernel '{variant}' is not built; "
                           f"run: tests/lab/kernel {variant}")
         return result.stdout.strip()
-
-    def _send(self, line):
-        self.vm.console_socket.sendall((line + '\n').encode())
-
-    def _wait(self, text, limit, what):
-        """Wait for text on the console; what came before it."""
-        console = logging.getLogger('console')
-        limit *= PATIENCE
-        deadline = time.monotonic() + limit
-        while text not in self._received:
-            self.vm.console_socket.settimeout(
-                max(deadline - time.monotonic(), 0.001))
-            try:
-                data = self.vm.console_socket.recv(4096)
-            except TimeoutError:
-                self.vm.kill()
-                self.fail(f'the lab hangs and was killed, {limit} s after: '
-                          f'{what}; its console: {self.console_log_name}')
-            if not data:
-                self.fail(f'the lab ended during: {what}; '
-                          f'its console: {self.console_log_name}')
-            # The log shows the console as it is, also when a line is not
-            # complete: that is where a lab hangs.
-            console.debug(data.decode(errors='replace').rstrip())
-            self._received += data.decode(errors='replace').replace('\r', '')
-        before, self._received = self._received.split(text, 1)
-        return before
