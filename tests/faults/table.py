@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Reading the table of faults, for its tests and for scripts/faults."""
+"""Reading the table of faults, for its tests and for tests/faults/faults."""
 
 from pathlib import Path
 import tomllib
