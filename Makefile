@@ -17,6 +17,7 @@ help:
 	@echo 'make check-series        each patch compiles, in order'
 	@echo 'make check-targets       the properties of the devices on all targets'
 	@echo 'make refresh             write the patch files from the prepared trees'
+	@echo 'make mail TOPIC=...      write the mails of a topic of the patches, and say where to send them'
 	@echo 'make lab                 a console in the lab; RUN=script runs that, KERNEL=variant picks a kernel'
 	@echo 'make fuzz                fuzz the diagnosis for SECONDS=600 (needs clang)'
 	@echo 'make bench               measure'
@@ -33,19 +34,22 @@ demo:
 	@tests/lab/demo
 
 check:
-	@scripts/check $(base) $(if $(SANITIZE),--sanitize)
+	@tests/check $(base) $(if $(SANITIZE),--sanitize)
 
 check-patches:
-	@scripts/check $(base) patches
+	@tests/check $(base) patches
 
 check-series:
-	@scripts/check $(base) series
+	@tests/check $(base) series
 
 check-targets:
-	@scripts/check $(base) targets
+	@tests/check $(base) targets
 
 refresh:
 	@scripts/series refresh $(BASE)
+
+mail:
+	@scripts/series mail $(TOPIC)
 
 lab: build
 	@tests/lab/run $(if $(KERNEL),--kernel $(KERNEL)) $(RUN)
@@ -59,4 +63,4 @@ bench: build
 install:
 	@scripts/install $(base) --prefix=$(PREFIX) $(if $(DESTDIR),--destdir=$(DESTDIR))
 
-.PHONY: build help setup demo check check-patches check-series check-targets refresh lab fuzz bench install
+.PHONY: build help setup demo check check-patches check-series check-targets refresh mail lab fuzz bench install
