@@ -25,6 +25,11 @@ void iommufd_cpr_delete_fd(const char *name)
     cpr_delete_fd(name, IOMMUFD_CPR_ID);
 }
 
+void iommufd_cpr_unparent(Object *obj)
+{
+    iommufd_cpr_delete_fd(object_get_canonical_path_component(obj));
+}
+
 int iommufd_cpr_saved_fd(const char *name, Error **errp)
 {
     int fd = cpr_find_fd(name, IOMMUFD_CPR_ID);

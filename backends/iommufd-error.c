@@ -23,6 +23,8 @@ static void error_set_finding(Error **errp, const IOMMUFDFinding *finding)
 
     trace_iommufd_finding(iommufd_cause_name(finding->cause),
                           finding->message, finding->evidence ?: "");
+    error_free(*errp);
+    *errp = NULL;
     error_setg(errp, "%s", finding->message);
     if (finding->remedy) {
         error_append_hint(errp, "%s", finding->remedy);
@@ -62,7 +64,7 @@ int iommufd_open_node(Error **errp)
     return fd;
 }
 
-bool iommufd_check_node(Error **errp)
+static bool check_node(Error **errp)
 {
     g_autoptr(IOMMUFDFinding) finding = NULL;
     int fd = iommufd_open_node(errp);
@@ -78,7 +80,7 @@ bool iommufd_check_node(Error **errp)
     return !finding;
 }
 
-bool iommufd_check_fd(int fd, Error **errp)
+static bool check_fd(int fd, Error **errp)
 {
     g_autoptr(IOMMUFDFinding) finding = NULL;
 
@@ -88,6 +90,11 @@ bool iommufd_check_fd(int fd, Error **errp)
     finding = iommufd_diag_iommu_fd(HOST_ROOT, fd, true, errno);
     error_set_finding(errp, finding);
     return false;
+}
+
+bool iommufd_check(const IOMMUFDBackend *be, Error **errp)
+{
+    return be->owned ? check_node(errp) : check_fd(be->fd, errp);
 }
 
 void iommufd_error_device_node(Error **errp, const char *sysfsdev, int err)

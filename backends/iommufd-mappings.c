@@ -34,11 +34,15 @@ static IOMMUFDIOAS *find_ioas(IOMMUFDBackend *be, uint32_t id)
 }
 
 void iommufd_mappings_add(IOMMUFDBackend *be, uint32_t ioas_id, hwaddr iova,
-                          uint64_t size)
+                          uint64_t size, int ret)
 {
     IOMMUFDIOAS *ioas = find_ioas(be, ioas_id);
-    IntervalTreeNode *mapping = g_new0(IntervalTreeNode, 1);
+    IntervalTreeNode *mapping;
 
+    if (ret) {
+        return;
+    }
+    mapping = g_new0(IntervalTreeNode, 1);
     if (!ioas) {
         ioas = g_new0(IOMMUFDIOAS, 1);
         ioas->id = ioas_id;
@@ -69,11 +73,11 @@ static void remove_range(IOMMUFDIOAS *ioas, uint64_t start, uint64_t last)
 }
 
 void iommufd_mappings_remove(IOMMUFDBackend *be, uint32_t ioas_id,
-                             hwaddr iova, uint64_t size)
+                             hwaddr iova, uint64_t size, int ret)
 {
     IOMMUFDIOAS *ioas = find_ioas(be, ioas_id);
 
-    if (ioas) {
+    if (ioas && !ret) {
         remove_range(ioas, iova,
                      size == UINT64_MAX ? UINT64_MAX : iova + size - 1);
     }

@@ -697,7 +697,7 @@ static IOMMUFDFinding *overlap(const Look *look)
     g_autofree char *ranges = look->sysfsdev ? reserved_ranges(look) : NULL;
 
     return finding_new(IOMMUFD_CAUSE_RESERVED_REGION, look->err, NULL,
-        "guest memory that is mapped already lies where the IOMMU of the %s "
+        "memory that is already mapped lies where the IOMMU of the %s "
         "cannot map%s%s", look->who, ranges ? ", it reserves " : "",
         ranges ?: "");
 }

@@ -543,8 +543,8 @@ static bool check_device(const char *root, const char *sysfsdev,
         add(checks, "device", IOMMUFD_VERDICT_PASS,
             "PCI device %04" PRIx64 ":%04" PRIx64, vendor, device);
     } else {
-        add(checks, "device", IOMMUFD_VERDICT_PASS, "there is one%s%s",
-            bus ? " on the bus " : "", bus ?: "");
+        add(checks, "device", IOMMUFD_VERDICT_PASS, "%s%s",
+            bus ? "device on bus " : "device in sysfs", bus ?: "");
     }
     return true;
 }
@@ -602,7 +602,7 @@ static bool check_driver(const char *root, const char *sysfsdev,
         }
         return false;
     }
-    add(checks, "driver", IOMMUFD_VERDICT_PASS, "bound to %s, which made %s",
+    add(checks, "driver", IOMMUFD_VERDICT_PASS, "bound to %s (%s)",
         driver ?: "no driver", name);
     return true;
 }

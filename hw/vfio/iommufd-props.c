@@ -1,5 +1,5 @@
 /*
- * Properties of VFIO devices that iommufd has to do with
+ * Properties of VFIO devices for iommufd
  *
  * Copyright (c) 2026 qemu-iommufd developers
  *
@@ -8,27 +8,13 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
-#include "qapi/qobject-input-visitor.h"
 #include "qapi/visitor.h"
 #include "hw/pci/pci_device.h"
 #include "hw/vfio/iommufd-props.h"
 #include "qemu/cutils.h"
-#include "qobject/qstring.h"
 #include "qom/object_interfaces.h"
 #include "system/iommufd.h"
 #include "system/iommufd-diag.h"
-
-static void vfio_iommufd_refuse(Object *obj, Visitor *v, const char *name,
-                                void *opaque, Error **errp)
-{
-    ERRP_GUARD();
-
-    error_setg(errp, "Property '%s.%s' needs the iommufd object, which this "
-               "QEMU was built without (CONFIG_IOMMUFD)",
-               object_get_typename(obj), name);
-    error_append_hint(errp, "Without iommufd= and fd= the device uses the "
-                      "legacy VFIO container.\n");
-}
 
 static int vfio_iommufd_add_id(Object *obj, void *opaque)
 {
@@ -51,78 +37,116 @@ static char *vfio_iommufd_ids(void)
     return g_strjoinv(", ", (char **)ids->pdata);
 }
 
-/* The setters of "iommufd" and "fd" that QOM has made, for any class */
-static ObjectPropertyAccessor *set_link, *set_str;
-
-static void vfio_iommufd_set(ObjectPropertyAccessor *set, Object *obj,
-                             const char *name, const char *value,
-                             void *opaque, Error **errp)
+/* Without the backend its type is not registered, which clients look for */
+static bool vfio_iommufd_is_built(Object *obj, const char *name, Error **errp)
 {
-    g_autoptr(QString) string = qstring_from_str(value);
-    Visitor *v = qobject_input_visitor_new(QOBJECT(string));
-
-    set(obj, v, name, opaque, errp);
-    visit_free(v);
-}
-
-static void vfio_iommufd_set_link(Object *obj, Visitor *v, const char *name,
-                                  void *opaque, Error **errp)
-{
-    g_autofree char *path = NULL;
-    g_autofree char *ids = NULL;
-    Object *other;
-
-    if (!visit_type_str(v, name, &path, errp)) {
-        return;
-    }
-    if (*path && !object_resolve_path_type(path, TYPE_IOMMUFD_BACKEND, NULL)) {
-        other = object_resolve_path(path, NULL);
-        if (other) {
-            error_setg(errp, "'%s' is a %s object, not an iommufd object",
-                       path, object_get_typename(other));
-            return;
-        }
-        ids = vfio_iommufd_ids();
-        error_set(errp, ERROR_CLASS_DEVICE_NOT_FOUND,
-                  "no iommufd object '%s'; create it before the device "
-                  "(existing: %s)", path, *ids ? ids : "none");
-        return;
-    }
-    vfio_iommufd_set(set_link, obj, name, path, opaque, errp);
-}
-
-static void vfio_iommufd_set_fd(Object *obj, Visitor *v, const char *name,
-                                void *opaque, Error **errp)
-{
-    g_autofree char *fd = NULL;
-
-    if (!visit_type_str(v, name, &fd, NULL)) {
-        error_setg(errp, "fd must be a string: a name given to getfd, or a "
-                   "number in quotes");
-        return;
-    }
-    vfio_iommufd_set(set_str, obj, name, fd, opaque, errp);
-}
-
-void vfio_iommufd_init_props(ObjectClass *klass)
-{
-    ObjectProperty *iommufd = object_class_property_find(klass, "iommufd");
-    ObjectProperty *fd = object_class_property_find(klass, "fd");
-
-    object_class_property_set_description(klass, "fd",
-                                          "Descriptor of the VFIO device node "
-                                          "(/dev/vfio/devices/vfioN), opened "
-                                          "by the caller; needs iommufd");
+    ERRP_GUARD();
 
     if (object_class_by_name(TYPE_IOMMUFD_BACKEND)) {
-        set_link = iommufd->set;
-        set_str = fd->set;
-        iommufd->set = vfio_iommufd_set_link;
-        fd->set = vfio_iommufd_set_fd;
-    } else {
-        iommufd->set = vfio_iommufd_refuse;
-        fd->set = vfio_iommufd_refuse;
+        return true;
     }
+    error_setg(errp, "Property '%s.%s' needs the iommufd object, which this "
+               "QEMU was built without (CONFIG_IOMMUFD)",
+               object_get_typename(obj), name);
+    error_append_hint(errp, "Without iommufd= and fd= the device uses the "
+                      "legacy VFIO container.\n");
+    return false;
+}
+
+static IOMMUFDBackend *vfio_find_iommufd(const char *path, Error **errp)
+{
+    Object *obj = object_resolve_path_type(path, TYPE_IOMMUFD_BACKEND, NULL);
+    g_autofree char *ids = NULL;
+    bool ambiguous;
+
+    if (obj) {
+        return IOMMUFD_BACKEND(obj);
+    }
+    obj = object_resolve_path(path, &ambiguous);
+    if (obj) {
+        error_setg(errp, "'%s' is a %s object, not an iommufd object", path,
+                   object_get_typename(obj));
+        return NULL;
+    }
+    if (ambiguous) {
+        error_setg(errp, "'%s' is the name of several objects, and not of an "
+                   "iommufd object", path);
+        return NULL;
+    }
+    ids = vfio_iommufd_ids();
+    error_set(errp, ERROR_CLASS_DEVICE_NOT_FOUND,
+              "no iommufd object '%s'; create it before the device "
+              "(existing: %s)", path, *ids ? ids : "none");
+    return NULL;
+}
+
+static void vfio_get_iommufd(Object *obj, Visitor *v, const char *name,
+                             void *opaque, Error **errp)
+{
+    IOMMUFDBackend **be = object_field_prop_ptr(obj, opaque);
+    g_autofree char *path = *be ? object_get_canonical_path(OBJECT(*be)) :
+                                  g_strdup("");
+
+    visit_type_str(v, name, &path, errp);
+}
+
+static void vfio_set_iommufd(Object *obj, Visitor *v, const char *name,
+                             void *opaque, Error **errp)
+{
+    IOMMUFDBackend **be = object_field_prop_ptr(obj, opaque);
+    IOMMUFDBackend *new = NULL;
+    g_autofree char *path = NULL;
+
+    if (!visit_type_str(v, name, &path, errp) ||
+        !vfio_iommufd_is_built(obj, name, errp)) {
+        return;
+    }
+    if (*path) {
+        new = vfio_find_iommufd(path, errp);
+        if (!new) {
+            return;
+        }
+        object_ref(OBJECT(new));
+    }
+    object_unref(OBJECT(*be));
+    *be = new;
+}
+
+static void vfio_release_iommufd(Object *obj, const char *name, void *opaque)
+{
+    IOMMUFDBackend **be = object_field_prop_ptr(obj, opaque);
+
+    /*
+     * The device is detached after this, and needs the object.  Until then
+     * the object counts it as a user, and so cannot be deleted.
+     */
+    object_unref(OBJECT(*be));
+}
+
+const PropertyInfo vfio_prop_iommufd = {
+    .type = "str",
+    .description = "ID of an iommufd object",
+    .get = vfio_get_iommufd,
+    .set = vfio_set_iommufd,
+    .release = vfio_release_iommufd,
+};
+
+bool vfio_iommufd_check_set_fd(VFIODevice *vbasedev, Error **errp)
+{
+    if (vbasedev->dev->realized) {
+        qdev_prop_set_after_realize(vbasedev->dev, "fd", errp);
+        return false;
+    }
+    return vfio_iommufd_is_built(OBJECT(vbasedev->dev), "fd", errp);
+}
+
+void vfio_iommufd_close_fd(VFIODevice *vbasedev)
+{
+    if (vbasedev->fd_taken && vbasedev->fd >= 0) {
+        close(vbasedev->fd);
+    }
+    vbasedev->fd = -1;
+    vbasedev->fd_taken = false;
 }
 
 /* What host= says, NULL if it is not set */
@@ -199,17 +223,19 @@ static bool vfio_check_fd(int fd, const char *sysfsdev, const char *host,
     return !host || vfio_check_same(what, device, host, "host", errp);
 }
 
-bool vfio_iommufd_check_options(Object *dev, int fd, const char *sysfsdev,
-                                bool iommufd, Error **errp)
+bool vfio_iommufd_check_options(VFIODevice *vbasedev, Error **errp)
 {
+    Object *dev = OBJECT(vbasedev->dev);
+    const char *sysfsdev = vbasedev->sysfsdev;
     g_autofree char *host = vfio_host(dev);
+    int fd = vbasedev->fd;
 
     if (fd < 0 && !sysfsdev) {
         error_setg(errp, "no host device given: %s needs sysfsdev=PATH, or "
                    "fd=FD with iommufd=ID", object_get_typename(dev));
         return false;
     }
-    if (fd >= 0 && !iommufd) {
+    if (fd >= 0 && !vbasedev->iommufd) {
         error_setg(errp, "fd= needs iommufd=, the id of an iommufd object");
         return false;
     }
@@ -219,12 +245,21 @@ bool vfio_iommufd_check_options(Object *dev, int fd, const char *sysfsdev,
     return !host || vfio_check_sysfsdev(sysfsdev, host, errp);
 }
 
-void vfio_iommufd_suggest(Error **errp)
+bool vfio_iommufd_is_mdev(const VFIODevice *vbasedev)
+{
+    g_autofree char *sysfsdev = iommufd_diag_sysfsdev("/", vbasedev->sysfsdev,
+                                                      vbasedev->fd);
+
+    return sysfsdev && iommufd_diag_is_mediated("/", sysfsdev);
+}
+
+bool vfio_iommufd_suggest(const VFIODevice *vbasedev, Error **errp)
 {
     g_autofree char *ids = vfio_iommufd_ids();
 
-    if (*ids) {
+    if (!vbasedev->iommufd && *ids) {
         error_prepend(errp, "legacy VFIO container, as iommufd= is not set "
                       "(existing: %s): ", ids);
     }
+    return false;
 }

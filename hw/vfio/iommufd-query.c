@@ -8,9 +8,13 @@
 
 #include "qemu/osdep.h"
 #include "pci.h"
+#include "hw/vfio/iommufd-compat.h"
 #include "hw/vfio/iommufd-query.h"
 #include "system/iommufd-diag.h"
 #include "system/iommufd-mappings.h"
+#if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
+#include "vfio-iommufd.h"
+#endif
 
 static char *host_device_name(const VFIODevice *vbasedev)
 {
@@ -23,13 +27,16 @@ static char *host_device_name(const VFIODevice *vbasedev)
 static IOMMUFDDeviceInfo *query_device(VFIODevice *vbasedev)
 {
     IOMMUFDDeviceInfo *info = g_new0(IOMMUFDDeviceInfo, 1);
+    const VFIOIOMMUFDContainer *container =
+        VFIO_IOMMU_IOMMUFD(vbasedev->bcontainer);
 
     info->id = g_strdup(vbasedev->dev->id);
     info->host_device = host_device_name(vbasedev);
     info->driver = g_strdup(object_get_typename(OBJECT(vbasedev->dev)));
     info->devid = vbasedev->devid;
-    vfio_iommufd_get_ids(vbasedev, &info->ioas, &info->hwpt);
-    info->has_hwpt = info->hwpt;
+    info->ioas = container->ioas_id;
+    info->has_hwpt = vbasedev->hwpt;
+    info->hwpt = vbasedev->hwpt ? vbasedev->hwpt->hwpt_id : 0;
     info->dirty_tracking = vbasedev->iommu_dirty_tracking;
     iommufd_mappings_sum(vbasedev->iommufd, info->ioas, &info->mappings,
                          &info->mapped);

@@ -9,6 +9,8 @@
 #ifndef SYSTEM_IOMMUFD_CPR_H
 #define SYSTEM_IOMMUFD_CPR_H
 
+#include "qom/object.h"
+
 /*
  * CPR keeps descriptors under a name and a number.  Devices use their id and
  * 0.  Objects have a name space of their own, so an object and a device may
@@ -27,6 +29,12 @@ void iommufd_cpr_save_fd(const char *name, int fd);
  * @name: id of the iommufd object
  */
 void iommufd_cpr_delete_fd(const char *name);
+
+/**
+ * iommufd_cpr_unparent: forget the descriptor of an object that is deleted
+ * @obj: the iommufd object, for which this is ObjectClass::unparent
+ */
+void iommufd_cpr_unparent(Object *obj);
 
 /**
  * iommufd_cpr_saved_fd: take the descriptor that the previous QEMU saved

@@ -38,31 +38,23 @@ bool iommufd_fd_is_iommufd(int fd);
 int iommufd_open_node(Error **errp);
 
 /**
- * iommufd_check_node: check that /dev/iommu can be used
+ * iommufd_check: check that an object's iommufd can be used
+ * @be: the object, whose descriptor stays as it is
  * @errp: set when it cannot, as for iommufd_open_node()
  *
- * Opens /dev/iommu, asks it for one iommufd option and closes it again.
+ * Without a passed descriptor this opens /dev/iommu, asks it for one option
+ * and closes it again.  With one, it is the descriptor that is asked, and no
+ * path is looked at unless that fails: the process that passes the descriptor
+ * may have hidden /dev/iommu from QEMU.
  *
- * Returns: true if /dev/iommu is there, can be opened and is an iommufd.
+ * Returns: true if it is an iommufd.
  */
-bool iommufd_check_node(Error **errp);
-
-/**
- * iommufd_check_fd: check that a descriptor passed by the user is an iommufd
- * @fd: the descriptor, which stays the caller's
- * @errp: set when it is not, as for iommufd_open_node()
- *
- * No path is looked at unless the check fails: the process that passes the
- * descriptor may have hidden /dev/iommu from QEMU.
- *
- * Returns: true if @fd is open and is an iommufd.
- */
-bool iommufd_check_fd(int fd, Error **errp);
+bool iommufd_check(const IOMMUFDBackend *be, Error **errp);
 
 /**
  * iommufd_error_device_node: report why a VFIO device node was not found or
  * not opened
- * @errp: set to the cause
+ * @errp: set to the cause, in place of what it points to
  * @sysfsdev: the device's directory in sysfs
  * @err: errno of the step that failed
  */

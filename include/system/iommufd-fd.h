@@ -9,21 +9,33 @@
 #ifndef SYSTEM_IOMMUFD_FD_H
 #define SYSTEM_IOMMUFD_FD_H
 
+#include "qemu/ctype.h"
 #include "system/iommufd.h"
 
 /*
  * A descriptor that came through getfd is QEMU's from the moment its name is
- * used.  A number stays the user's until the object is complete: before that
- * it may be anything, also a descriptor that QEMU needs.
+ * used, and is closed with its object.  A number stays the user's, who can give
+ * it to another object: it may be any descriptor, also one that QEMU needs.
  */
 
 /**
- * iommufd_take_fd: take over the descriptor of an object that is complete
- * @be: the object, which closes its descriptor from now on
- * @errp: set if that fails
+ * iommufd_fd_is_named: tell a name given to getfd from a number
+ * @str: value of a property "fd"
  *
- * Returns: true if the descriptor is the object's, and no other object's.
+ * Returns: true if it is a name.
  */
-bool iommufd_take_fd(IOMMUFDBackend *be, Error **errp);
+static inline bool iommufd_fd_is_named(const char *str)
+{
+    return !qemu_isdigit(str[0]);
+}
+
+/**
+ * iommufd_check_set_fd: check that the descriptor of an object can be set
+ * @be: the object
+ * @errp: set if the object exists already, so that devices may use it
+ *
+ * Returns: true if it can.
+ */
+bool iommufd_check_set_fd(const IOMMUFDBackend *be, Error **errp);
 
 #endif

@@ -13,30 +13,32 @@
 
 /*
  * The kernel does not tell what is mapped in an IOAS, so the iommufd object
- * takes notes when it maps and unmaps.  Counters would not do: one unmap takes
+ * tracks what it maps and unmaps.  Counters would not do: one unmap takes
  * away any number of mappings, as when a guest switches off its IOMMU.  Called
  * with the BQL held.
  */
 
 /**
- * iommufd_mappings_add: note that a range has been mapped
+ * iommufd_mappings_add: track a range that was mapped
  * @be: the iommufd object
  * @ioas_id: the IOAS
  * @iova: start of the range
  * @size: its size in bytes
+ * @ret: what the mapping returned; unless that is 0, nothing was mapped
  */
 void iommufd_mappings_add(IOMMUFDBackend *be, uint32_t ioas_id, hwaddr iova,
-                          uint64_t size);
+                          uint64_t size, int ret);
 
 /**
- * iommufd_mappings_remove: note that a range has been unmapped
+ * iommufd_mappings_remove: track a range that was unmapped
  * @be: the iommufd object
  * @ioas_id: the IOAS
  * @iova: start of the range
  * @size: its size in bytes; UINT64_MAX with @iova 0 is everything
+ * @ret: what the unmapping returned; unless that is 0, nothing was unmapped
  */
 void iommufd_mappings_remove(IOMMUFDBackend *be, uint32_t ioas_id,
-                             hwaddr iova, uint64_t size);
+                             hwaddr iova, uint64_t size, int ret);
 
 /**
  * iommufd_mappings_free: forget an IOAS

@@ -1015,7 +1015,7 @@ static void test_attach(void)
               "0x00000000fee00000 0x00000000feefffff msi\n");
     check_attach(&host, IOMMUFD_STEP_ATTACH, EADDRINUSE,
                  IOMMUFD_CAUSE_RESERVED_REGION,
-                 "guest memory that is mapped already lies where the IOMMU of "
+                 "memory that is already mapped lies where the IOMMU of "
                  "the device cannot map, it reserves 0xfee00000-0xfeefffff "
                  "(msi)");
     check_attach(&host, IOMMUFD_STEP_ATTACH, EBUSY,

@@ -27,10 +27,10 @@ static void test_one_by_one(void)
     IOMMUFDBackend be = {};
 
     check_sum(&be, IOAS, 0, 0);
-    iommufd_mappings_add(&be, IOAS, 0, PAGE);
-    iommufd_mappings_add(&be, IOAS, 4 * PAGE, 2 * PAGE);
+    iommufd_mappings_add(&be, IOAS, 0, PAGE, 0);
+    iommufd_mappings_add(&be, IOAS, 4 * PAGE, 2 * PAGE, 0);
     check_sum(&be, IOAS, 2, 3 * PAGE);
-    iommufd_mappings_remove(&be, IOAS, 4 * PAGE, 2 * PAGE);
+    iommufd_mappings_remove(&be, IOAS, 4 * PAGE, 2 * PAGE, 0);
     check_sum(&be, IOAS, 1, PAGE);
     iommufd_mappings_free(&be, IOAS);
 }
@@ -41,11 +41,11 @@ static void test_one_unmap_for_many(void)
     IOMMUFDBackend be = {};
 
     for (int i = 0; i < 8; i++) {
-        iommufd_mappings_add(&be, IOAS, i * 2 * PAGE, PAGE);
+        iommufd_mappings_add(&be, IOAS, i * 2 * PAGE, PAGE, 0);
     }
-    iommufd_mappings_remove(&be, IOAS, PAGE, 7 * PAGE);
+    iommufd_mappings_remove(&be, IOAS, PAGE, 7 * PAGE, 0);
     check_sum(&be, IOAS, 5, 5 * PAGE);
-    iommufd_mappings_remove(&be, IOAS, 0, UINT64_MAX);
+    iommufd_mappings_remove(&be, IOAS, 0, UINT64_MAX, 0);
     check_sum(&be, IOAS, 0, 0);
     iommufd_mappings_free(&be, IOAS);
 }
@@ -55,12 +55,12 @@ static void test_part_of_a_mapping(void)
 {
     IOMMUFDBackend be = {};
 
-    iommufd_mappings_add(&be, IOAS, 0, PAGE);
-    iommufd_mappings_add(&be, IOAS, PAGE, 2 * PAGE);
-    iommufd_mappings_add(&be, IOAS, 3 * PAGE, PAGE);
-    iommufd_mappings_remove(&be, IOAS, 2 * PAGE, 2 * PAGE);
+    iommufd_mappings_add(&be, IOAS, 0, PAGE, 0);
+    iommufd_mappings_add(&be, IOAS, PAGE, 2 * PAGE, 0);
+    iommufd_mappings_add(&be, IOAS, 3 * PAGE, PAGE, 0);
+    iommufd_mappings_remove(&be, IOAS, 2 * PAGE, 2 * PAGE, 0);
     check_sum(&be, IOAS, 3, 4 * PAGE);
-    iommufd_mappings_remove(&be, IOAS, 0, 2 * PAGE);
+    iommufd_mappings_remove(&be, IOAS, 0, 2 * PAGE, 0);
     check_sum(&be, IOAS, 2, 3 * PAGE);
     iommufd_mappings_free(&be, IOAS);
 }
@@ -69,9 +69,9 @@ static void test_last_page(void)
 {
     IOMMUFDBackend be = {};
 
-    iommufd_mappings_add(&be, IOAS, UINT64_MAX - PAGE + 1, PAGE);
+    iommufd_mappings_add(&be, IOAS, UINT64_MAX - PAGE + 1, PAGE, 0);
     check_sum(&be, IOAS, 1, PAGE);
-    iommufd_mappings_remove(&be, IOAS, UINT64_MAX - PAGE + 1, PAGE);
+    iommufd_mappings_remove(&be, IOAS, UINT64_MAX - PAGE + 1, PAGE, 0);
     check_sum(&be, IOAS, 0, 0);
     iommufd_mappings_free(&be, IOAS);
 }
@@ -81,9 +81,9 @@ static void test_ioas(void)
 {
     IOMMUFDBackend be = {};
 
-    iommufd_mappings_add(&be, IOAS, 0, PAGE);
-    iommufd_mappings_add(&be, IOAS + 1, 0, 2 * PAGE);
-    iommufd_mappings_remove(&be, IOAS + 2, 0, UINT64_MAX);
+    iommufd_mappings_add(&be, IOAS, 0, PAGE, 0);
+    iommufd_mappings_add(&be, IOAS + 1, 0, 2 * PAGE, 0);
+    iommufd_mappings_remove(&be, IOAS + 2, 0, UINT64_MAX, 0);
     iommufd_mappings_free(&be, IOAS + 2);
     check_sum(&be, IOAS, 1, PAGE);
     check_sum(&be, IOAS + 1, 1, 2 * PAGE);

@@ -9,23 +9,28 @@
 #include "qemu/osdep.h"
 #include "hw/vfio/iommufd-props.h"
 #include "qapi/error.h"
-#include "qom/object.h"
 
 #define SYSFSDEV "/sys/bus/mdev/devices/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"
 
 static const TypeInfo vfio_ap = {
     .name = "vfio-ap",
-    .parent = TYPE_OBJECT,
+    .parent = TYPE_DEVICE,
 };
 
 static void check(int fd, const char *sysfsdev, bool iommufd,
                   const char *message)
 {
     Object *dev = object_new("vfio-ap");
+    VFIODevice vbasedev = {
+        .dev = DEVICE(dev),
+        .fd = fd,
+        .sysfsdev = (char *)sysfsdev,
+        /* Only whether there is one counts */
+        .iommufd = iommufd ? (IOMMUFDBackend *)dev : NULL,
+    };
     g_autoptr(Error) err = NULL;
 
-    g_assert_cmpint(vfio_iommufd_check_options(dev, fd, sysfsdev, iommufd,
-                                               &err),
+    g_assert_cmpint(vfio_iommufd_check_options(&vbasedev, &err),
                     ==, message == NULL);
     g_assert_cmpstr(err ? error_get_pretty(err) : NULL, ==, message);
     object_unref(dev);
@@ -49,10 +54,13 @@ static void test_sysfsdev(void)
 
 static void test_fd(void)
 {
-    check(0, NULL, true, NULL);
-    check(0, NULL, false, "fd= needs iommufd=, the id of an iommufd object");
-    check(0, SYSFSDEV, false,
+    int fd = open("/dev/null", O_RDWR);
+
+    check(fd, NULL, true, NULL);
+    check(fd, NULL, false, "fd= needs iommufd=, the id of an iommufd object");
+    check(fd, SYSFSDEV, false,
           "fd= needs iommufd=, the id of an iommufd object");
+    close(fd);
 }
 
 int main(int argc, char **argv)

@@ -10,7 +10,14 @@
 #define HW_VFIO_IOMMUFD_ERROR_H
 
 #include "hw/vfio/iommufd-compat.h"
-#include "system/iommufd-diag.h"
+#include "system/iommufd-error.h"
+
+/**
+ * vfio_iommufd_add_peer: append a device to a list
+ * @peers: array of IOMMUFDPeer, which points to what the device has
+ * @vbasedev: the device
+ */
+void vfio_iommufd_add_peer(GArray *peers, const VFIODevice *vbasedev);
 
 /**
  * vfio_iommufd_error_bind: report why a device was not bound to its iommufd
@@ -27,8 +34,10 @@ void vfio_iommufd_error_bind(Error **errp, const VFIODevice *vbasedev,
  * @errp: points to the error of what failed, which is replaced
  * @vbasedev: the device
  * @err: errno of what failed
+ *
+ * Returns: false.
  */
-void vfio_iommufd_explain_fd(Error **errp, const VFIODevice *vbasedev,
+bool vfio_iommufd_explain_fd(Error **errp, const VFIODevice *vbasedev,
                              int err);
 
 /**
@@ -36,9 +45,11 @@ void vfio_iommufd_explain_fd(Error **errp, const VFIODevice *vbasedev,
  * @errp: set to the cause
  * @vbasedev: the bound device
  * @err: errno of VFIO_DEVICE_ATTACH_IOMMUFD_PT
+ *
+ * Returns: -@err.
  */
-void vfio_iommufd_error_attach(Error **errp, const VFIODevice *vbasedev,
-                               int err);
+int vfio_iommufd_error_attach(Error **errp, const VFIODevice *vbasedev,
+                              int err);
 
 /**
  * vfio_iommufd_warn_unshared: warn that a device got page tables of its own
@@ -47,39 +58,5 @@ void vfio_iommufd_error_attach(Error **errp, const VFIODevice *vbasedev,
  *     Nothing is printed if it is NULL.
  */
 void vfio_iommufd_warn_unshared(const VFIODevice *vbasedev, Error **why);
-
-/**
- * vfio_error_map: report why memory was not mapped for DMA
- * @errp: set to the cause, for containers of iommufd, or to what failed
- * @bcontainer: the container
- * @mr: the memory region, or NULL if it is not known
- * @iova: first I/O virtual address
- * @size: bytes
- * @vaddr: address of the memory in QEMU
- * @readonly: the mapping was to be read-only
- * @err: errno of the mapping
- */
-void vfio_error_map(Error **errp, VFIOAnyContainer *bcontainer,
-                    MemoryRegion *mr, hwaddr iova, uint64_t size, void *vaddr,
-                    bool readonly, int err);
-
-/**
- * vfio_report_map: print why memory was not mapped for DMA, on behalf of a
- * guest that decides what is mapped
- *
- * The parameters are those of vfio_error_map().  Prints once for a container:
- * the guest may try again as often as it likes.
- */
-void vfio_report_map(VFIOAnyContainer *bcontainer, MemoryRegion *mr,
-                     hwaddr iova, uint64_t size, void *vaddr, bool readonly,
-                     int err);
-
-/**
- * vfio_warn_device_memory: warn that the memory of a device is not mapped
- * @vbasedev: the device that the memory is of, or NULL if it is not of VFIO.
- *     There is one warning for each device.
- * @err: why, which is freed
- */
-void vfio_warn_device_memory(VFIODevice *vbasedev, Error *err);
 
 #endif

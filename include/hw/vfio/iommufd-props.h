@@ -1,5 +1,5 @@
 /*
- * Properties of VFIO devices that iommufd has to do with
+ * Properties of VFIO devices for iommufd
  *
  * Copyright (c) 2026 qemu-iommufd developers
  *
@@ -9,41 +9,66 @@
 #ifndef HW_VFIO_IOMMUFD_PROPS_H
 #define HW_VFIO_IOMMUFD_PROPS_H
 
-#include "qom/object.h"
+#include "hw/qdev-properties.h"
+#include "hw/vfio/iommufd-compat.h"
+
+/*
+ * A link property would do, but for its errors: "iommufd" takes an id, or a
+ * path, and says which objects there are if that is wrong.
+ */
+extern const PropertyInfo vfio_prop_iommufd;
+
+#define DEFINE_PROP_IOMMUFD(_name, _state, _field) \
+    DEFINE_PROP(_name, _state, _field, vfio_prop_iommufd, IOMMUFDBackend *)
 
 /**
- * vfio_iommufd_init_props: complete a device class's iommufd properties
- * @klass: a class that has the properties "iommufd" and "fd"
+ * vfio_iommufd_check_set_fd: check that "fd" of a device can be set
+ * @vbasedev: the device
+ * @errp: set if the device is realized, or if this QEMU has no iommufd object
  *
- * Describes "fd", and has wrong values refused with errors that say what is
- * wrong with them.  In a build without the iommufd object, setting either
- * property fails with an error that says so.
+ * Returns: true if it can.
  */
-void vfio_iommufd_init_props(ObjectClass *klass);
+bool vfio_iommufd_check_set_fd(VFIODevice *vbasedev, Error **errp);
+
+/**
+ * vfio_iommufd_close_fd: close a device's descriptor, if it is QEMU's
+ * @vbasedev: the device, which has no descriptor afterwards
+ *
+ * A descriptor that came through getfd is QEMU's from the moment its name is
+ * used, and one that was opened by QEMU too.  A number stays the user's until
+ * the device is bound: before that it may be any descriptor.
+ */
+void vfio_iommufd_close_fd(VFIODevice *vbasedev);
 
 /**
  * vfio_iommufd_check_options: check that a device's options go together
- * @dev: the device
- * @fd: its "fd", or -1
- * @sysfsdev: its "sysfsdev", or NULL
- * @iommufd: its "iommufd" is set
+ * @vbasedev: the device
  * @errp: set if they do not
  *
- * One of @fd and @sysfsdev has to name a device, @fd needs an iommufd, and
+ * One of "fd" and "sysfsdev" has to name a device, "fd" needs "iommufd", and
  * "fd", "sysfsdev" and "host" have to name the same device if there is more
  * than one of them.
  *
  * Returns: true if the options make sense.
  */
-bool vfio_iommufd_check_options(Object *dev, int fd, const char *sysfsdev,
-                                bool iommufd, Error **errp);
+bool vfio_iommufd_check_options(VFIODevice *vbasedev, Error **errp);
+
+/**
+ * vfio_iommufd_is_mdev: check for a mediated device
+ * @vbasedev: the device, known by its descriptor or its path in sysfs
+ *
+ * Returns: true if it is one.
+ */
+bool vfio_iommufd_is_mdev(const VFIODevice *vbasedev);
 
 /**
  * vfio_iommufd_suggest: say that a device could have used iommufd
- * @errp: why the device, which has no "iommufd", cannot be used
+ * @vbasedev: a device that cannot be used
+ * @errp: points to why not; gets a prefix if the device has no "iommufd" and
+ *     there is an iommufd object, which was probably meant for it
  *
- * If there is an iommufd object, it was probably meant for the device.
+ * Returns: false.
  */
-void vfio_iommufd_suggest(Error **errp);
+bool vfio_iommufd_suggest(const VFIODevice *vbasedev, Error **errp);
 
 #endif

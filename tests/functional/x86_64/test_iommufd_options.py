@@ -60,17 +60,6 @@ class IommufdOptions(IommufdLabTest):
                          "no iommufd object '0'; create it before the device "
                          '(existing: iommufd0, iommufd1)\n')
 
-    def test_object_in_use(self):
-        """Who wants to delete an object learns which devices have it."""
-        self.boot_lab()
-        self.succeed_in_lab(f'bind {EDU} {EDU2}')
-        output = self.succeed_in_lab(
-            f'(echo object_del iommufd0; echo quit) | {QEMU} -monitor stdio'
-            f' {OBJECT} -device vfio-pci,host={EDU2},id=b,iommufd=iommufd0'
-            f' -device vfio-pci,host={EDU},id=a,iommufd=iommufd0')
-        self.assertIn("Error: object 'iommufd0' is in use by a, b, "
-                      'can not be deleted\n', output)
-
     def too_old_for_token(self):
         """QEMU 10.0 has the headers of a kernel that knows no token."""
         return 'version 10.0' in self.succeed_in_lab(f'{QEMU} --version')

@@ -1,0 +1,48 @@
+/*
+ * Errors that name the cause when memory is not mapped for DMA
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef HW_VFIO_MAP_ERROR_H
+#define HW_VFIO_MAP_ERROR_H
+
+#include "hw/vfio/iommufd-compat.h"
+
+/**
+ * vfio_error_map: report why memory was not mapped for DMA
+ * @errp: set to the cause, for containers of iommufd, or to what failed
+ * @bcontainer: the container
+ * @mr: the memory region, or NULL if it is not known
+ * @iova: first I/O virtual address
+ * @size: bytes
+ * @vaddr: address of the memory in QEMU
+ * @readonly: the mapping was to be read-only
+ * @err: errno of the mapping
+ */
+void vfio_error_map(Error **errp, VFIOAnyContainer *bcontainer,
+                    MemoryRegion *mr, hwaddr iova, uint64_t size, void *vaddr,
+                    bool readonly, int err);
+
+/**
+ * vfio_report_map: print why memory was not mapped for DMA, on behalf of a
+ * guest that decides what is mapped
+ *
+ * The parameters are those of vfio_error_map().  Prints once for a container:
+ * the guest may try again as often as it likes.
+ */
+void vfio_report_map(VFIOAnyContainer *bcontainer, MemoryRegion *mr,
+                     hwaddr iova, uint64_t size, void *vaddr, bool readonly,
+                     int err);
+
+/**
+ * vfio_warn_device_memory: warn that the memory of a device is not mapped
+ * @vbasedev: the device that the memory is of, or NULL if it is not of VFIO.
+ *     There is one warning for each device.
+ * @err: why, which is freed
+ */
+void vfio_warn_device_memory(VFIODevice *vbasedev, Error *err);
+
+#endif
