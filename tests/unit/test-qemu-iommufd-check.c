@@ -541,12 +541,12 @@ static void test_usage(void)
         const char *err;
     } wrong[] = {
         { { NULL }, "Usage: qemu-iommufd" },
-        { { "frob" }, "no command 'frob'" },
+        { { "frob" }, "unknown command 'frob'" },
         { { "check", "--frob" }, "--frob" },
         { { "check", "frob" }, "'frob' is neither a PCI address" },
         { { "check", "01:00.8" }, "neither a PCI address" },
         { { "check", "01:20.0" }, "neither a PCI address" },
-        { { "check", "/dev/vfio/12" }, "'/dev/vfio/12' is no VFIO device" },
+        { { "check", "/dev/vfio/12" }, "'/dev/vfio/12' is not a VFIO device" },
         { { "check", "--root", "/dev/null" }, "is not a directory" },
     };
     static const char *const helps[][3] = {

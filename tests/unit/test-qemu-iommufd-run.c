@@ -137,7 +137,7 @@ static void test_quoting(void)
 
 static void test_usage(void)
 {
-    check_refused("--dry-run", 2, "qemu-iommufd: the QEMU to run is missing; "
+    check_refused("--dry-run", 2, "qemu-iommufd: no QEMU program to run; "
                   "see qemu-iommufd run --help\n");
     check_refused("--accounting both -- qemu", 2, "qemu-iommufd: --accounting "
                   "is process or user, not 'both'\n");

@@ -60,7 +60,7 @@ char *device_sysfsdev(const char *root, const char *name, char **reason)
         return g_build_filename("/sys/bus/mdev/devices", uuid, NULL);
     }
     if (g_str_has_prefix(name, "/dev/vfio/")) {
-        *reason = g_strdup_printf("'%s' is no VFIO device node; those are "
+        *reason = g_strdup_printf("'%s' is not a VFIO device node; those are "
                                   "/dev/vfio/devices/vfioN", name);
     } else {
         *reason = g_strdup_printf("'%s' is neither a PCI address, a path in "

@@ -54,7 +54,7 @@ int main(int argc, char **argv)
             return commands[i].run(argc - 1, argv + 1);
         }
     }
-    fprintf(stderr, "qemu-iommufd: there is no command '%s'; see qemu-iommufd "
+    fprintf(stderr, "qemu-iommufd: unknown command '%s'; see qemu-iommufd "
             "--help\n", argv[1]);
     return STATUS_USAGE;
 }

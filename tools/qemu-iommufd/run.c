@@ -276,7 +276,7 @@ int cmd_run(int argc, char **argv)
     }
     run.qemu = argv + optind;
     if (!*run.qemu) {
-        run_error(0, "the QEMU to run is missing; see qemu-iommufd run "
+        run_error(0, "no QEMU program to run; see qemu-iommufd run "
                   "--help");
         return STATUS_USAGE;
     }
