@@ -7,8 +7,10 @@
  */
 
 #include "qemu/osdep.h"
+#include <linux/vfio.h>
 #include "qapi/error.h"
 #include "qapi/visitor.h"
+#include "qemu/error-report.h"
 #include "hw/pci/pci_device.h"
 #include "hw/vfio/iommufd-props.h"
 #include "qemu/cutils.h"
@@ -161,88 +163,89 @@ static char *vfio_host(Object *dev)
     return strcmp(host, "ffff:ff:ff.f") ? g_steal_pointer(&host) : NULL;
 }
 
-static bool vfio_check_same(const char *what, const char *device,
-                            const char *wanted, const char *option,
-                            Error **errp)
+/* What counts is @what, as it always did */
+static void vfio_warn_if_other(const char *what, const char *device,
+                               const char *wanted, const char *option)
 {
     g_autofree char *is = g_path_get_basename(device);
 
     if (strcmp(is, wanted)) {
-        error_setg(errp, "%s is %s, not %s as %s= says",
-                   what, is, wanted, option);
-        return false;
+        warn_report("%s= is ignored: it says %s, and %s is %s", option,
+                    wanted, what, is);
     }
-    return true;
 }
 
-static bool vfio_check_sysfsdev(const char *sysfsdev, const char *host,
-                                Error **errp)
+static void vfio_check_sysfsdev(const char *sysfsdev, const char *host)
 {
     g_autofree char *made = g_strconcat("/sys/bus/pci/devices/", host, NULL);
-    g_autofree char *device = NULL;
-    g_autofree char *what = NULL;
+    g_autofree char *device = realpath(sysfsdev, NULL);
+    g_autofree char *what = g_strdup_printf("sysfsdev=%s", sysfsdev);
 
-    /* Without sysfsdev= the device makes it of host= */
-    if (g_str_equal(sysfsdev, made)) {
-        return true;
+    /*
+     * Without sysfsdev= the device makes it of host=.  What uses a path that
+     * does not exist says better what is wrong with it.
+     */
+    if (device && !g_str_equal(sysfsdev, made)) {
+        vfio_warn_if_other(what, device, host, "host");
     }
-    device = realpath(sysfsdev, NULL);
-    what = g_strdup_printf("sysfsdev=%s", sysfsdev);
-    /* What uses the path says better what is wrong with it */
-    return !device || vfio_check_same(what, device, host, "host", errp);
 }
 
-static bool vfio_check_fd(int fd, const char *sysfsdev, const char *host,
-                          Error **errp)
+static void vfio_check_other_options(const VFIODevice *vbasedev,
+                                     const char *host)
 {
-    g_autofree char *what = g_strdup_printf("fd %d", fd);
-    g_autofree char *device = NULL;
-    g_autofree char *path = NULL;
-    g_autofree char *name = NULL;
-    int flags = fcntl(fd, F_GETFL);
+    g_autofree char *device = iommufd_diag_sysfsdev("/", NULL, vbasedev->fd);
+    g_autofree char *what = g_strdup_printf("fd %d", vbasedev->fd);
+    const char *sysfsdev = vbasedev->sysfsdev;
+    g_autofree char *path = sysfsdev ? realpath(sysfsdev, NULL) : NULL;
+    g_autofree char *name = sysfsdev ? g_path_get_basename(path ?: sysfsdev) :
+                                       NULL;
 
-    if (flags >= 0 && (flags & O_ACCMODE) != O_RDWR) {
-        error_setg(errp, "fd %d is %s, but a device needs a descriptor "
-                   "that can read and write", fd,
-                   (flags & O_ACCMODE) == O_RDONLY ? "read-only" :
-                   "write-only");
-        return false;
+    /* What uses a descriptor of no device says better what is wrong with it */
+    if (device && name) {
+        vfio_warn_if_other(what, device, name, "sysfsdev");
     }
-    device = iommufd_diag_sysfsdev("/", NULL, fd);
-    if (!device) {
-        /* What uses it says better what is wrong with it */
-        return true;
+    if (device && host) {
+        vfio_warn_if_other(what, device, host, "host");
     }
-    if (sysfsdev) {
-        path = realpath(sysfsdev, NULL);
-        name = g_path_get_basename(path ?: sysfsdev);
-        if (!vfio_check_same(what, device, name, "sysfsdev", errp)) {
-            return false;
-        }
-    }
-    return !host || vfio_check_same(what, device, host, "host", errp);
 }
 
-bool vfio_iommufd_check_options(VFIODevice *vbasedev, Error **errp)
+static bool vfio_check_access(const VFIODevice *vbasedev, Error **errp)
+{
+    int flags = fcntl(vbasedev->fd, F_GETFL);
+
+    /* AP devices are never read from or written to */
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDWR ||
+        vbasedev->type == VFIO_DEVICE_TYPE_AP) {
+        return true;
+    }
+    error_setg(errp, "fd %d is %s, but a device needs a descriptor that can "
+               "read and write", vbasedev->fd,
+               (flags & O_ACCMODE) == O_RDONLY ? "read-only" : "write-only");
+    return false;
+}
+
+bool vfio_iommufd_check_options(const VFIODevice *vbasedev, Error **errp)
 {
     Object *dev = OBJECT(vbasedev->dev);
-    const char *sysfsdev = vbasedev->sysfsdev;
     g_autofree char *host = vfio_host(dev);
-    int fd = vbasedev->fd;
 
-    if (fd < 0 && !sysfsdev) {
+    if (vbasedev->fd < 0 && !vbasedev->sysfsdev) {
         error_setg(errp, "no host device given: %s needs sysfsdev=PATH, or "
                    "fd=FD with iommufd=ID", object_get_typename(dev));
         return false;
     }
-    if (fd >= 0 && !vbasedev->iommufd) {
+    if (vbasedev->fd < 0) {
+        if (host) {
+            vfio_check_sysfsdev(vbasedev->sysfsdev, host);
+        }
+        return true;
+    }
+    if (!vbasedev->iommufd) {
         error_setg(errp, "fd= needs iommufd=, the id of an iommufd object");
         return false;
     }
-    if (fd >= 0) {
-        return vfio_check_fd(fd, sysfsdev, host, errp);
-    }
-    return !host || vfio_check_sysfsdev(sysfsdev, host, errp);
+    vfio_check_other_options(vbasedev, host);
+    return vfio_check_access(vbasedev, errp);
 }
 
 bool vfio_iommufd_is_mdev(const VFIODevice *vbasedev)

@@ -10,7 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/utsname.h>
 #include <linux/vfio.h>
-#include "qapi/error.h"
+#include "qemu/error-report.h"
 #include "hw/vfio/iommufd-token.h"
 #include "hw/vfio/pci.h"
 #include "system/iommufd-diag.h"
@@ -43,8 +43,9 @@ static int vfio_bind_errno(int fd, struct vfio_device_bind_iommufd bind,
     return ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &bind) ? errno : 0;
 }
 
-static bool set_token(int fd, const QemuUUID *token,
-                      struct vfio_device_bind_iommufd *bind, Error **errp)
+/* Returns: why the token is ignored, to be freed; NULL if it is not */
+static char *set_token(int fd, const QemuUUID *token,
+                       struct vfio_device_bind_iommufd *bind)
 {
     struct utsname kernel;
 
@@ -53,36 +54,39 @@ static bool set_token(int fd, const QemuUUID *token,
     if (vfio_bind_errno(fd, *bind, bind->flags) != EINVAL ||
         vfio_bind_errno(fd, *bind, 0) != EBADFD) {
         /* Either the token is known, or it is not the token that is wrong */
-        return true;
+        return NULL;
     }
-    if (vfio_maybe_sriov(fd)) {
-        uname(&kernel);
-        error_setg_errno(errp, EINVAL, "vf-token= cannot be used with "
-                         "iommufd=, Linux %s takes no token when it binds "
-                         "this device to an iommufd", kernel.release);
-    } else {
-        error_setg_errno(errp, EINVAL, "vf-token= is for functions of SR-IOV, "
-                         "and this device is none");
+    bind->flags &= ~VFIO_DEVICE_BIND_FLAG_TOKEN;
+    bind->token_uuid_ptr = 0;
+    if (!vfio_maybe_sriov(fd)) {
+        return g_strdup("the device is not a function of SR-IOV");
     }
-    return false;
+    uname(&kernel);
+    /* Either none at all, or the physical function is not VFIO's */
+    return g_strdup_printf("Linux %s takes none for this device",
+                           kernel.release);
 }
 #else
-static bool set_token(int fd, const QemuUUID *token,
-                      struct vfio_device_bind_iommufd *bind, Error **errp)
+static char *set_token(int fd, const QemuUUID *token,
+                       struct vfio_device_bind_iommufd *bind)
 {
-    error_setg(errp, "vf-token= cannot be used with iommufd=, this QEMU was "
-               "built with headers older than Linux 6.17");
-    return false;
+    return g_strdup("this QEMU was built with headers older than Linux 6.17");
 }
 #endif
 
-bool vfio_iommufd_set_token(VFIODevice *vbasedev,
-                            struct vfio_device_bind_iommufd *bind,
-                            Error **errp)
+void vfio_iommufd_set_token(const VFIODevice *vbasedev,
+                            struct vfio_device_bind_iommufd *bind)
 {
-    VFIOPCIDevice *vdev = container_of(vbasedev, VFIOPCIDevice, vbasedev);
+    const QemuUUID *token = &container_of(vbasedev, VFIOPCIDevice,
+                                          vbasedev)->vf_token;
+    g_autofree char *why = NULL;
 
-    return vbasedev->type != VFIO_DEVICE_TYPE_PCI ||
-           qemu_uuid_is_null(&vdev->vf_token) ||
-           set_token(vbasedev->fd, &vdev->vf_token, bind, errp);
+    if (vbasedev->type != VFIO_DEVICE_TYPE_PCI || qemu_uuid_is_null(token)) {
+        return;
+    }
+    why = set_token(vbasedev->fd, token, bind);
+    if (why) {
+        warn_report(VFIO_MSG_PREFIX "vf-token= is ignored, %s",
+                    vbasedev->name, why);
+    }
 }

@@ -43,15 +43,15 @@ void vfio_iommufd_close_fd(VFIODevice *vbasedev);
 /**
  * vfio_iommufd_check_options: check that a device's options go together
  * @vbasedev: the device
- * @errp: set if they do not
+ * @errp: set if the device cannot work with them
  *
- * One of "fd" and "sysfsdev" has to name a device, "fd" needs "iommufd", and
- * "fd", "sysfsdev" and "host" have to name the same device if there is more
- * than one of them.
+ * One of "fd" and "sysfsdev" has to name a device, and "fd" needs "iommufd".
+ * "fd" takes precedence over "sysfsdev", and that over "host": if one of them
+ * names another device, this prints a warning.
  *
- * Returns: true if the options make sense.
+ * Returns: true if the device can be used.
  */
-bool vfio_iommufd_check_options(VFIODevice *vbasedev, Error **errp);
+bool vfio_iommufd_check_options(const VFIODevice *vbasedev, Error **errp);
 
 /**
  * vfio_iommufd_is_mdev: check for a mediated device

@@ -16,15 +16,12 @@ struct vfio_device_bind_iommufd;
  * vfio_iommufd_set_token: give "vf-token" to the kernel
  * @vbasedev: a device whose descriptor is open and not bound yet
  * @bind: what VFIO_DEVICE_BIND_IOMMUFD will be called with
- * @errp: set if the kernel takes no token for the device, or if the headers
- *     that QEMU was built with have none
  *
- * A wrong token is left to VFIO_DEVICE_BIND_IOMMUFD to refuse.
- *
- * Returns: true if @bind has the device's token, or the device has none.
+ * Prints a warning if the kernel takes no token for the device, or if the
+ * headers that QEMU was built with have none: whether the device needs one is
+ * for the kernel to say.  So is whether a token is the right one.
  */
-bool vfio_iommufd_set_token(VFIODevice *vbasedev,
-                            struct vfio_device_bind_iommufd *bind,
-                            Error **errp);
+void vfio_iommufd_set_token(const VFIODevice *vbasedev,
+                            struct vfio_device_bind_iommufd *bind);
 
 #endif
