@@ -8,6 +8,7 @@
 
 #include "qemu/osdep.h"
 #include <sys/ioctl.h>
+#include <linux/vfio.h>
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "hw/vfio/iommufd-error.h"
@@ -66,11 +67,16 @@ static bool is_bound(int fd)
     return ioctl(fd, VFIO_DEVICE_GET_INFO, &info) == 0;
 }
 
+/* Was the kernel given a token? */
 static bool has_token(const VFIODevice *vbasedev)
 {
+#ifdef VFIO_DEVICE_BIND_FLAG_TOKEN
     return vbasedev->type == VFIO_DEVICE_TYPE_PCI &&
            !qemu_uuid_is_null(&container_of(vbasedev, VFIOPCIDevice,
                                             vbasedev)->vf_token);
+#else
+    return false;
+#endif
 }
 
 void vfio_iommufd_error_bind(Error **errp, const VFIODevice *vbasedev, int err)
