@@ -17,6 +17,7 @@
 /* Where the findings about QEMU's own host are read */
 #define HOST_ROOT "/"
 
+/* In place of the error that @errp points to, if there is one */
 static void error_set_finding(Error **errp, const IOMMUFDFinding *finding)
 {
     ERRP_GUARD();
@@ -113,7 +114,7 @@ void iommufd_error_bind(Error **errp, const IOMMUFDDevice *device, int err)
     error_set_finding(errp, finding);
 }
 
-bool iommufd_error_device_fd(Error **errp, const IOMMUFDDevice *device,
+void iommufd_error_device_fd(Error **errp, const IOMMUFDDevice *device,
                              int err)
 {
     g_autoptr(IOMMUFDFinding) finding =
@@ -122,7 +123,6 @@ bool iommufd_error_device_fd(Error **errp, const IOMMUFDDevice *device,
     if (finding) {
         error_set_finding(errp, finding);
     }
-    return finding;
 }
 
 void iommufd_error_attach(Error **errp, IOMMUFDStep step,

@@ -91,16 +91,10 @@ void vfio_iommufd_error_bind(Error **errp, const VFIODevice *vbasedev, int err)
 
 bool vfio_iommufd_explain_fd(Error **errp, const VFIODevice *vbasedev, int err)
 {
-    ERRP_GUARD();
     g_autoptr(GArray) peers = vm_peers();
     IOMMUFDDevice device = device_of(vbasedev, peers);
-    Error *why = NULL;
 
-    if (iommufd_error_device_fd(&why, &device, err)) {
-        error_free(*errp);
-        *errp = NULL;
-        error_propagate(errp, why);
-    }
+    iommufd_error_device_fd(errp, &device, err);
     return false;
 }
 

@@ -70,13 +70,12 @@ void iommufd_error_bind(Error **errp, const IOMMUFDDevice *device, int err);
 
 /**
  * iommufd_error_device_fd: report what is wrong with a device's descriptor
- * @errp: set to the cause, if something is wrong
+ * @errp: set to the cause, in place of what it points to, if something is
+ *     wrong; else left alone
  * @device: the device
  * @err: errno of what was tried with the descriptor
- *
- * Returns: true if @errp is set.
  */
-bool iommufd_error_device_fd(Error **errp, const IOMMUFDDevice *device,
+void iommufd_error_device_fd(Error **errp, const IOMMUFDDevice *device,
                              int err);
 
 /**
