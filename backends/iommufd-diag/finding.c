@@ -7,11 +7,11 @@
  */
 
 #include "qemu/osdep.h"
-#include "internal.h"
+#include "finding.h"
 
 static const char *const cause_names[] = {
 #define IOMMUFD_CAUSE(symbol, name) name
-#include "system/iommufd-causes.h.inc"
+#include "backends/iommufd-diag/causes.h.inc"
 #undef IOMMUFD_CAUSE
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(cause_names) == IOMMUFD_CAUSE__MAX);
@@ -27,38 +27,43 @@ void iommufd_finding_free(IOMMUFDFinding *finding)
     if (finding) {
         g_free(finding->message);
         g_free(finding->remedy);
-        g_free(finding->evidence);
         g_free(finding);
     }
 }
 
-IOMMUFDFinding *finding_new(IOMMUFDCause cause, int err, char *remedy,
-                            const char *fmt, ...)
+/*
+ * Values come from the host and from users.  A terminal gets what it can
+ * print, and JSON what it can encode.
+ */
+static char *printable(const char *text, const char *kept)
 {
-    IOMMUFDFinding *finding = g_new0(IOMMUFDFinding, 1);
-    g_autofree char *fact = NULL;
-    va_list ap;
+    GString *shown = g_string_new(NULL);
 
-    va_start(ap, fmt);
-    fact = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-
-    finding->cause = cause;
-    finding->message = err ? g_strdup_printf("%s: %s", fact, g_strerror(err))
-                           : g_steal_pointer(&fact);
-    finding->remedy = remedy;
-    return finding;
+    for (; *text; text++) {
+        if (g_ascii_isprint(*text) || strchr(kept, *text)) {
+            g_string_append_c(shown, *text);
+        } else {
+            g_string_append_printf(shown, "\\%03o", (unsigned char)*text);
+        }
+    }
+    return g_string_free(shown, false);
 }
 
-void finding_saw(IOMMUFDFinding *finding, const char *fmt, ...)
+IOMMUFDFinding *finding_new(IOMMUFDCause cause, int err, char *message,
+                            char *remedy)
 {
-    g_autofree char *before = finding->evidence;
-    g_autofree char *fact = NULL;
-    va_list ap;
+    IOMMUFDFinding *finding = g_new0(IOMMUFDFinding, 1);
+    g_autofree char *shown = printable(message, "");
 
-    va_start(ap, fmt);
-    fact = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-    finding->evidence = before ? g_strconcat(before, "; ", fact, NULL) :
-                        g_steal_pointer(&fact);
+    finding->cause = cause;
+    finding->message = err ? g_strdup_printf("%s: %s", shown, g_strerror(err))
+                           : g_steal_pointer(&shown);
+    if (remedy && *remedy) {
+        g_autofree char *lines = printable(remedy, "\n");
+
+        finding->remedy = g_strconcat(lines, "\n", NULL);
+    }
+    g_free(message);
+    g_free(remedy);
+    return finding;
 }

@@ -1,5 +1,5 @@
 /*
- * Why IOMMUFD device assignment fails on a host
+ * Why IOMMUFD device assignment fails, or will fail, on a host
  *
  * Copyright (c) 2026 qemu-iommufd developers
  *
@@ -10,34 +10,33 @@
 #define SYSTEM_IOMMUFD_DIAG_H
 
 /*
- * A function that returns a finding is called after something failed, and
- * looks at the host for the cause.  The host is read below a root directory
- * ("/" in QEMU), so that tests can show any host.  Nothing is written, no
- * state is kept, and a look that fails never hides the failure that was handed
- * in.
+ * A host is read below a root directory ("/" in QEMU), so that tests can show
+ * any host.  Checks look at these facts and at what has failed, and each
+ * returns a finding or nothing.  Nothing is written, and a look that fails
+ * never hides the failure that was handed in.  What cannot be read is
+ * unknown: neither there nor missing.
  */
 
 /* Stable: tools tell causes apart by the names of iommufd_cause_name() */
 typedef enum IOMMUFDCause {
-#define IOMMUFD_CAUSE(symbol, name) IOMMUFD_CAUSE_##symbol
-#include "system/iommufd-causes.h.inc"
+#define IOMMUFD_CAUSE(symbol, name) symbol
+#include "backends/iommufd-diag/causes.h.inc"
 #undef IOMMUFD_CAUSE
     IOMMUFD_CAUSE__MAX,
 } IOMMUFDCause;
 
 /**
- * struct IOMMUFDFinding - what a look at the host found
- * @cause: the cause, IOMMUFD_CAUSE_UNKNOWN when only the failure is known
- * @message: one line that states the cause as a fact, with path and errno
- *     text, without a full stop
+ * struct IOMMUFDFinding - what a check has found
+ * @cause: the cause, IOMMUFD_CAUSE_UNKNOWN if several are possible
+ * @message: one line, with path and errno text, without a full stop.  It
+ *     states as a fact only what was read; else it says "probably", or names
+ *     all that is possible.
  * @remedy: what to do about it, lines that end in a newline, or NULL
- * @evidence: what else was seen, one line, or NULL
  */
 typedef struct IOMMUFDFinding {
     IOMMUFDCause cause;
     char *message;
     char *remedy;
-    char *evidence;
 } IOMMUFDFinding;
 
 /**
@@ -56,145 +55,51 @@ void iommufd_finding_free(IOMMUFDFinding *finding);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(IOMMUFDFinding, iommufd_finding_free)
 
-/**
- * iommufd_diag_sysfsdev: find a device in sysfs
- * @root: directory below which the host is read
- * @sysfsdev: its directory, if that is known, or NULL
- * @fd: any descriptor, or -1; only looked at without @sysfsdev
- *
- * Returns: a copy of @sysfsdev, else the directory of the device whose VFIO
- * device node is open at @fd, without links and without @root, to be freed by
- * the caller; NULL if @fd is no such node, or if sysfs does not show it.
+/*
+ * Why something has failed
  */
-char *iommufd_diag_sysfsdev(const char *root, const char *sysfsdev, int fd);
+
+/* The steps on the way to a device that reaches guest memory */
+typedef enum IOMMUFDStage {
+    /* of the host, before anything is tried */
+    IOMMUFD_STAGE_HOST,
+    /* opening /dev/iommu, and using what was opened */
+    IOMMUFD_STAGE_OPEN,
+    /* using the descriptor that was passed to an iommufd object */
+    IOMMUFD_STAGE_OBJECT_FD,
+    /* finding and opening the VFIO device node of a device */
+    IOMMUFD_STAGE_NODE,
+    /* using the descriptor that was passed to a device */
+    IOMMUFD_STAGE_DEVICE_FD,
+    /* VFIO_DEVICE_BIND_IOMMUFD */
+    IOMMUFD_STAGE_BIND,
+    /* IOMMU_IOAS_ALLOC */
+    IOMMUFD_STAGE_IOAS,
+    /* IOMMU_GET_HW_INFO */
+    IOMMUFD_STAGE_HW_INFO,
+    /* IOMMU_HWPT_ALLOC */
+    IOMMUFD_STAGE_HWPT,
+    /* VFIO_DEVICE_ATTACH_IOMMUFD_PT */
+    IOMMUFD_STAGE_ATTACH,
+    /* IOMMU_IOAS_MAP, IOMMU_IOAS_MAP_FILE */
+    IOMMUFD_STAGE_MAP,
+} IOMMUFDStage;
 
 /**
- * iommufd_diag_is_mediated: is this a mediated device, which needs no IOMMU?
- * @root: directory below which the host is read
- * @sysfsdev: the device's directory in sysfs, a path without @root
- *
- * Returns: true if sysfs has it on the bus of mediated devices.
- */
-bool iommufd_diag_is_mediated(const char *root, const char *sysfsdev);
-
-/**
- * iommufd_diag_iommu_open: why /dev/iommu could not be opened
- * @root: directory below which the host is read
- * @err: errno of the failed open
- *
- * Returns: a finding that the caller frees, never NULL.
- */
-IOMMUFDFinding *iommufd_diag_iommu_open(const char *root, int err);
-
-/**
- * iommufd_diag_iommu_fd: why a descriptor is not an iommufd
- * @root: directory below which the host is read
- * @fd: number of the descriptor in this process
- * @passed: true if the user handed it in, false if it is QEMU's /dev/iommu
- * @err: errno of the iommufd ioctl that it refused
- *
- * Returns: a finding that the caller frees, never NULL.
- */
-IOMMUFDFinding *iommufd_diag_iommu_fd(const char *root, int fd, bool passed,
-                                      int err);
-
-/**
- * iommufd_diag_device_node: why the VFIO device node of a device could not
- * be found or opened
- * @root: directory below which the host is read
- * @sysfsdev: the device's directory in sysfs, a path without @root
- * @err: errno of the step that failed
- *
- * Walks from the device to its node and reports the first thing that is
- * wrong; @err counts where the walk finds nothing wrong up to the open.
- *
- * Returns: a finding that the caller frees, never NULL.
- */
-IOMMUFDFinding *iommufd_diag_device_node(const char *root,
-                                         const char *sysfsdev, int err);
-
-/**
- * struct IOMMUFDPeer - another device of the same VM
+ * struct IOMMUFDDevice - a device of the VM
  * @name: how the user knows it
  * @sysfsdev: its directory in sysfs; NULL to learn it from @fd
- * @fd: descriptor of its VFIO device node
+ * @fd: descriptor of its VFIO device node, -1 if it has none
  * @iommufd: id of its iommufd object, NULL for the legacy VFIO container
+ * @space: its address space, to be compared only
  */
-typedef struct IOMMUFDPeer {
+typedef struct IOMMUFDDevice {
     const char *name;
     const char *sysfsdev;
     int fd;
     const char *iommufd;
-} IOMMUFDPeer;
-
-/**
- * struct IOMMUFDDevice - a device at the time when binding or attaching it
- * failed
- * @sysfsdev: its directory in sysfs; NULL to learn it from @fd
- * @fd: descriptor of its VFIO device node
- * @iommufd: descriptor of the iommufd
- * @id: id of the iommufd object
- * @already_bound: @fd answers like a device that is bound, though this
- *     bind failed
- * @has_token: the bind carried a VF token
- * @kvm: the VM uses KVM
- * @peers: the other assigned devices of the VM
- * @n_peers: their number
- */
-typedef struct IOMMUFDDevice {
-    const char *sysfsdev;
-    int fd;
-    int iommufd;
-    const char *id;
-    bool already_bound;
-    bool has_token;
-    bool kvm;
-    const IOMMUFDPeer *peers;
-    size_t n_peers;
+    const void *space;
 } IOMMUFDDevice;
-
-/**
- * iommufd_diag_device_fd: what is wrong with the descriptor of a device
- * @root: directory below which the host is read
- * @device: the device
- * @err: errno of what was tried with it
- *
- * Returns: a finding that the caller frees, NULL if the descriptor is one of
- * a VFIO device node.
- */
-IOMMUFDFinding *iommufd_diag_device_fd(const char *root,
-                                       const IOMMUFDDevice *device, int err);
-
-/**
- * iommufd_diag_bind: why a device could not be bound to an iommufd
- * @root: directory below which the host is read
- * @device: the device
- * @err: errno of VFIO_DEVICE_BIND_IOMMUFD
- *
- * Returns: a finding that the caller frees, never NULL.
- */
-IOMMUFDFinding *iommufd_diag_bind(const char *root,
-                                  const IOMMUFDDevice *device, int err);
-
-/* The steps from a bound device to one that has page tables */
-typedef enum IOMMUFDStep {
-    IOMMUFD_STEP_IOAS_ALLOC,
-    IOMMUFD_STEP_HW_INFO,
-    IOMMUFD_STEP_HWPT_ALLOC,
-    IOMMUFD_STEP_ATTACH,
-} IOMMUFDStep;
-
-/**
- * iommufd_diag_attach: why a bound device got no page tables
- * @root: directory below which the host is read
- * @step: the step that failed
- * @device: the device; its peers are those with another address space
- * @err: errno of the step
- *
- * Returns: a finding that the caller frees, never NULL.
- */
-IOMMUFDFinding *iommufd_diag_attach(const char *root, IOMMUFDStep step,
-                                    const IOMMUFDDevice *device, int err);
 
 /* Whose locked memory the pinned memory counts as */
 typedef enum IOMMUFDAccountingMode {
@@ -214,42 +119,336 @@ typedef struct IOMMUFDRange {
  * @region: name of the guest's memory region
  * @iova: first I/O virtual address
  * @size: bytes
- * @vaddr: address of the memory in this process
  * @readonly: the mapping was to be read-only
  * @device_memory: the memory is a BAR of another assigned device
- * @total: bytes of all memory that the VM has to map
+ * @total: bytes of all memory that the VM has to map in this IOAS
+ * @unpopulated: bytes of the memory without a page, UINT64_MAX if not known
+ * @backing_page: bytes of a page of the memory, 0 if not known
+ * @backing_file: path of the file that backs the memory, or NULL
+ * @backing_shared: the file is mapped shared
+ * @backing_readonly: QEMU itself cannot write the memory
  * @mode: memory accounting mode of the iommufd
  * @ranges: usable I/O virtual addresses, ascending
  * @n_ranges: their number, 0 if not known
  * @page_size: smallest page of the IOMMU in bytes, 0 if not known
- * @peers: the devices that use the mappings
- * @n_peers: their number
  */
 typedef struct IOMMUFDMap {
     const char *region;
     uint64_t iova;
     uint64_t size;
-    const void *vaddr;
     bool readonly;
     bool device_memory;
     uint64_t total;
+    uint64_t unpopulated;
+    uint64_t backing_page;
+    const char *backing_file;
+    bool backing_shared;
+    bool backing_readonly;
     IOMMUFDAccountingMode mode;
     const IOMMUFDRange *ranges;
     size_t n_ranges;
     uint64_t page_size;
-    const IOMMUFDPeer *peers;
-    size_t n_peers;
 } IOMMUFDMap;
 
 /**
- * iommufd_diag_map: why guest memory could not be mapped for DMA
- * @root: directory below which the host is read
- * @map: the mapping
- * @err: errno of the map ioctl
- *
- * Returns: a finding that the caller frees, never NULL.
+ * struct IOMMUFDFailure - a step that has failed
+ * @stage: the step
+ * @err: its errno
+ * @iommufd: descriptor of the iommufd, -1 if there is none
+ * @id: id of the iommufd object, or NULL
+ * @device: the device, from IOMMUFD_STAGE_NODE on; NULL if it is not known
+ * @others: the other assigned devices of the VM; for IOMMUFD_STAGE_MAP those
+ *     that use the mappings
+ * @n_others: their number
+ * @already_bound: the descriptor answers as one of a bound device does, though
+ *     this bind has failed
+ * @has_token: the bind carried a VF token
+ * @kvm: the VM uses KVM
+ * @map: the mapping, for IOMMUFD_STAGE_MAP
+ * @time_limit: microseconds that looking through all processes may take, 0
+ *     for a second
  */
-IOMMUFDFinding *iommufd_diag_map(const char *root, const IOMMUFDMap *map,
-                                 int err);
+typedef struct IOMMUFDFailure {
+    IOMMUFDStage stage;
+    int err;
+    int iommufd;
+    const char *id;
+    const IOMMUFDDevice *device;
+    const IOMMUFDDevice *others;
+    size_t n_others;
+    bool already_bound;
+    bool has_token;
+    bool kvm;
+    const IOMMUFDMap *map;
+    int64_t time_limit;
+} IOMMUFDFailure;
+
+/**
+ * iommufd_diagnose: why a step has failed
+ * @root: directory below which the host is read
+ * @failure: the step
+ *
+ * Returns: the first finding of the stage's checks, to be freed by the caller;
+ * NULL if nothing is known but the errno.
+ */
+IOMMUFDFinding *iommufd_diagnose(const char *root,
+                                 const IOMMUFDFailure *failure);
+
+/*
+ * What QEMU needs to know in any case
+ */
+
+/**
+ * iommufd_sysfs_of_fd: the device whose VFIO device node is open
+ * @root: directory below which the host is read
+ * @fd: any descriptor
+ *
+ * Returns: the device's directory in sysfs without links and without @root,
+ * to be freed by the caller; NULL if @fd is no such node, or if sysfs does not
+ * show it.
+ */
+char *iommufd_sysfs_of_fd(const char *root, int fd);
+
+/**
+ * iommufd_sysfs_is_mediated: is this a mediated device?
+ * @root: directory below which the host is read
+ * @path: the device's directory in sysfs, without @root
+ *
+ * Returns: true if sysfs has it on the bus of mediated devices.
+ */
+bool iommufd_sysfs_is_mediated(const char *root, const char *path);
+
+/*
+ * The facts of a host
+ */
+
+/* Is something there?  What cannot be read is unknown. */
+typedef enum IOMMUFDSeen {
+    IOMMUFD_SEEN_UNKNOWN,
+    IOMMUFD_SEEN_NO,
+    IOMMUFD_SEEN_YES,
+} IOMMUFDSeen;
+
+/* A host, of which everything is read at most once */
+typedef struct IOMMUFDHost IOMMUFDHost;
+
+/**
+ * struct IOMMUFDHostDevice - a device of a host
+ * @host: the host
+ * @path: its directory in sysfs, a path without the host's root
+ * @real: the same without links, NULL if it cannot be resolved
+ * @name: its name on its bus, such as 0000:01:00.0
+ * @bus: its bus, NULL if not known
+ * @api: of a mediated device, what it is to user space, such as vfio-ap
+ * @driver: its driver; NULL if it has none, or if that is not known
+ * @driver_seen: whether it has one
+ * @override: the driver that it is meant for, or NULL
+ * @vfio_dev: whether a VFIO driver has made a VFIO device for it
+ * @vfio: name of that, such as vfio0; NULL if there is none or not known
+ * @has_devt: the VFIO device shows the number of its device node
+ * @devt: that number
+ * @group: its IOMMU group; NULL if it is in none, or if that is not known
+ * @group_seen: whether it is in one
+ * @has_enable: the device shows whether it is enabled, which is what a VFIO
+ *     driver does with a device that is in use
+ * @enable: how often it was enabled
+ */
+typedef struct IOMMUFDHostDevice {
+    IOMMUFDHost *host;
+    char *path;
+    char *real;
+    char *name;
+    char *bus;
+    char *api;
+    char *driver;
+    IOMMUFDSeen driver_seen;
+    char *override;
+    IOMMUFDSeen vfio_dev;
+    char *vfio;
+    bool has_devt;
+    dev_t devt;
+    char *group;
+    IOMMUFDSeen group_seen;
+    bool has_enable;
+    uint64_t enable;
+} IOMMUFDHostDevice;
+
+/**
+ * iommufd_host_new: begin to look at a host
+ * @root: directory below which the host is read
+ *
+ * Returns: a host, to be freed with iommufd_host_free().
+ */
+IOMMUFDHost *iommufd_host_new(const char *root);
+
+/**
+ * iommufd_host_free: free a host and all its devices
+ * @host: the host, may be NULL
+ */
+void iommufd_host_free(IOMMUFDHost *host);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(IOMMUFDHost, iommufd_host_free)
+
+/**
+ * iommufd_host_device: a device of a host
+ * @host: the host
+ * @path: its directory in sysfs, a path without the host's root
+ *
+ * Returns: the device, which is the host's; it need not exist.
+ */
+IOMMUFDHostDevice *iommufd_host_device(IOMMUFDHost *host, const char *path);
+
+/**
+ * iommufd_host_bus_path: a device under the name that users know
+ * @host: the host
+ * @path: any path to the device in sysfs, without the host's root
+ *
+ * Returns: where its bus lists it, or where it is if no bus does, without
+ * the host's root, to be freed by the caller; NULL if there is nothing.
+ */
+char *iommufd_host_bus_path(IOMMUFDHost *host, const char *path);
+
+/**
+ * iommufd_host_vfio_devices: the devices that are bound to VFIO drivers
+ * @host: the host
+ *
+ * Returns: an array of paths that the caller frees.
+ */
+GPtrArray *iommufd_host_vfio_devices(IOMMUFDHost *host);
+
+/**
+ * iommufd_host_unseen: what this process lacks the rights to see
+ * @host: the host
+ *
+ * Returns: an array of lines that the caller frees.
+ */
+GPtrArray *iommufd_host_unseen(IOMMUFDHost *host);
+
+/**
+ * struct IOMMUFDInterrupts - can devices send any interrupt to the host?
+ * @known: the host shows whether interrupts are remapped
+ * @isolated: they are
+ * @parameter_known: iommufd shows its parameter allow_unsafe_interrupts
+ * @allow_unsafe: that lets devices be bound all the same
+ */
+typedef struct IOMMUFDInterrupts {
+    bool known;
+    bool isolated;
+    bool parameter_known;
+    bool allow_unsafe;
+} IOMMUFDInterrupts;
+
+/**
+ * iommufd_host_interrupts: how the interrupts of devices are handled
+ * @host: the host
+ *
+ * Returns: what can be seen of it, which is the host's.
+ */
+const IOMMUFDInterrupts *iommufd_host_interrupts(IOMMUFDHost *host);
+
+/**
+ * iommufd_host_interrupts_finding: why no physical device can be bound
+ * @host: the host
+ *
+ * Returns: a finding that the caller frees; NULL if the interrupts of devices
+ * are isolated, or it is not known.
+ */
+IOMMUFDFinding *iommufd_host_interrupts_finding(IOMMUFDHost *host);
+
+/**
+ * iommufd_device_is_pci: is this a PCI device?
+ * @device: the device
+ *
+ * Returns: true if it is seen to be one.
+ */
+bool iommufd_device_is_pci(const IOMMUFDHostDevice *device);
+
+/**
+ * iommufd_device_is_mediated: is this a mediated device, which needs no IOMMU?
+ * @device: the device
+ *
+ * Returns: true if it is seen to be one.
+ */
+bool iommufd_device_is_mediated(const IOMMUFDHostDevice *device);
+
+/**
+ * iommufd_device_has_vfio_driver: is the device VFIO's?
+ * @device: the device
+ *
+ * Returns: true if its driver hands devices to VFIO.
+ */
+bool iommufd_device_has_vfio_driver(const IOMMUFDHostDevice *device);
+
+/**
+ * iommufd_device_group: the members of a device's IOMMU group
+ * @device: the device
+ *
+ * Returns: an array of #IOMMUFDHostDevice, with the device itself, that the
+ * caller frees; NULL if the members cannot be seen.
+ */
+GPtrArray *iommufd_device_group(const IOMMUFDHostDevice *device);
+
+/**
+ * iommufd_device_use: what the host loses with a device
+ * @device: the device
+ * @in_use: set to whether that is in use at this time
+ *
+ * Returns: "is the host's ..." or "holds the host's ...", to be freed by the
+ * caller; NULL if nothing is known.
+ */
+char *iommufd_device_use(const IOMMUFDHostDevice *device, bool *in_use);
+
+/*
+ * Before anything is tried
+ */
+
+typedef enum IOMMUFDVerdict {
+    IOMMUFD_VERDICT_PASS,
+    /* A device can be assigned, but there is something to know */
+    IOMMUFD_VERDICT_WARN,
+    IOMMUFD_VERDICT_FAIL,
+} IOMMUFDVerdict;
+
+/**
+ * struct IOMMUFDResult - what came of a check
+ * @check: its name, stable, such as "iommu-node"
+ * @verdict: the verdict
+ * @text: what was seen, one line without a full stop; NULL if @finding says it
+ * @finding: what was found, or NULL
+ */
+typedef struct IOMMUFDResult {
+    const char *check;
+    IOMMUFDVerdict verdict;
+    char *text;
+    IOMMUFDFinding *finding;
+} IOMMUFDResult;
+
+/**
+ * iommufd_check_host: run the checks of a host
+ * @host: the host
+ * @physical: devices are to be assigned that do DMA themselves; a missing
+ *     IOMMU is no more than a warning to others, which are mediated devices
+ *
+ * Returns: an array of #IOMMUFDResult that the caller frees.
+ */
+GPtrArray *iommufd_check_host(IOMMUFDHost *host, bool physical);
+
+/**
+ * iommufd_check_device: run the checks of a device, up to one that is bound
+ * @device: the device
+ *
+ * A check that needs a failed one is left out.  Nothing is opened.
+ *
+ * Returns: an array of #IOMMUFDResult that the caller frees.
+ */
+GPtrArray *iommufd_check_device(IOMMUFDHostDevice *device);
+
+/**
+ * iommufd_results_verdict: the worst of all verdicts
+ * @results: an array of #IOMMUFDResult
+ *
+ * Returns: that verdict, pass if there is no result.
+ */
+IOMMUFDVerdict iommufd_results_verdict(const GPtrArray *results);
 
 #endif

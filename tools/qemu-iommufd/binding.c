@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include "../../backends/iommufd-diag/internal.h"
 #include "commands.h"
 #include "run.h"
 
@@ -45,7 +44,10 @@ static bool unbind(const RunDevice *device)
 {
     g_autofree char *address = g_path_get_basename(device->sysfsdev);
 
-    return !host_has(ROOT, device->sysfsdev, "driver") ||
+    g_autofree char *driver = g_build_filename(device->sysfsdev, "driver",
+                                               NULL);
+
+    return access(driver, F_OK) ||
            write_attr(device->name, device->sysfsdev, "driver/unbind",
                       address);
 }
@@ -84,31 +86,28 @@ bool binding_restore(Run *run)
 static bool bind(RunDevice *device, bool force)
 {
     g_autofree char *address = g_path_get_basename(device->sysfsdev);
-    g_autofree char *driver = host_link_of(ROOT, device->sysfsdev, "driver");
-    g_autofree char *override = NULL;
+    g_autoptr(IOMMUFDHost) host = iommufd_host_new(ROOT);
+    const IOMMUFDHostDevice *facts = iommufd_host_device(host,
+                                                         device->sysfsdev);
     g_autofree char *use = NULL;
     bool in_use;
 
-    if (!device_is_on_bus(ROOT, device->sysfsdev, "pci") ||
-        (driver && device_driver_is_vfio(ROOT, device->sysfsdev, driver))) {
+    if (!device->pci || iommufd_device_has_vfio_driver(facts)) {
         return true;
     }
-    use = device_host_use(ROOT, device->sysfsdev, &in_use);
+    use = iommufd_device_use(facts, &in_use);
     if (in_use && !force) {
         run_error(0, "%s %s; --force takes it away from the host",
                   device->name, use);
         return false;
     }
-    if (!host_exists(ROOT, DRIVERS DRIVER)) {
+    if (access(DRIVERS DRIVER, F_OK)) {
         run_error(0, "%s: the driver vfio-pci is not loaded: " DRIVERS DRIVER
                   "\nLoad the module: modprobe vfio-pci", device->name);
         return false;
     }
-    override = host_attr_of(ROOT, device->sysfsdev, "driver_override");
-    if (override && *override && !g_str_equal(override, "(null)")) {
-        device->former_override = g_steal_pointer(&override);
-    }
-    device->former_driver = g_steal_pointer(&driver);
+    device->former_override = g_strdup(facts->override);
+    device->former_driver = g_strdup(facts->driver);
     device->bound = true;
     if (!write_attr(device->name, device->sysfsdev, "driver_override",
                     DRIVER) || !unbind(device)) {

@@ -9,7 +9,6 @@
 #include "qemu/osdep.h"
 #include <json-glib/json-glib.h>
 #include "commands.h"
-#include "system/iommufd-survey.h"
 
 /* Version of docs/interop/qemu-iommufd-check.schema.json */
 #define SCHEMA_VERSION 1
@@ -27,8 +26,8 @@ typedef struct Device {
 } Device;
 
 typedef struct Report {
-    IOMMUFDSurvey *survey;
-    GPtrArray *host;
+    IOMMUFDHost *host;
+    GPtrArray *checks;
     GPtrArray *devices;
     GPtrArray *unseen;
     bool ready;
@@ -46,15 +45,15 @@ static void device_free(void *opaque)
 
 static void report_clear(Report *report)
 {
-    g_clear_pointer(&report->host, g_ptr_array_unref);
+    g_clear_pointer(&report->checks, g_ptr_array_unref);
     g_clear_pointer(&report->devices, g_ptr_array_unref);
     g_clear_pointer(&report->unseen, g_ptr_array_unref);
-    g_clear_pointer(&report->survey, iommufd_survey_free);
+    g_clear_pointer(&report->host, iommufd_host_free);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Report, report_clear)
 
-static const char *check_text(const IOMMUFDCheck *check)
+static const char *check_text(const IOMMUFDResult *check)
 {
     return check->text ?: check->finding->message;
 }
@@ -124,7 +123,7 @@ static void print_checks(const GPtrArray *checks, bool colour)
     };
 
     for (guint i = 0; i < checks->len; i++) {
-        const IOMMUFDCheck *check = checks->pdata[i];
+        const IOMMUFDResult *check = checks->pdata[i];
         const IOMMUFDFinding *finding = check->finding;
         g_autofree char *text = finding ?
             g_strdup_printf("%s [%s]", check_text(check),
@@ -133,7 +132,7 @@ static void print_checks(const GPtrArray *checks, bool colour)
 
         printf("  %s%s%s  %-*s ", colour ? colours[check->verdict] : "",
                verdicts[check->verdict], colour ? "\033[0m" : "", NAME_WIDTH,
-               check->name);
+               check->check);
         print_wrapped(text, INDENT);
         if (finding && finding->remedy) {
             print_remedy(finding->remedy);
@@ -146,7 +145,7 @@ static void print_text(const Report *report)
     bool colour = want_colour();
 
     puts("Host");
-    print_checks(report->host, colour);
+    print_checks(report->checks, colour);
     for (guint i = 0; i < report->devices->len; i++) {
         const Device *device = report->devices->pdata[i];
 
@@ -179,15 +178,15 @@ static void json_string(JsonBuilder *json, const char *name,
 
 static void json_checks(JsonBuilder *json, const GPtrArray *checks)
 {
-    json_string(json, "result", verdicts[iommufd_survey_verdict(checks)]);
+    json_string(json, "result", verdicts[iommufd_results_verdict(checks)]);
     json_builder_set_member_name(json, "checks");
     json_builder_begin_array(json);
     for (guint i = 0; i < checks->len; i++) {
-        const IOMMUFDCheck *check = checks->pdata[i];
+        const IOMMUFDResult *check = checks->pdata[i];
         const IOMMUFDFinding *finding = check->finding;
 
         json_builder_begin_object(json);
-        json_string(json, "name", check->name);
+        json_string(json, "name", check->check);
         json_string(json, "result", verdicts[check->verdict]);
         json_string(json, "message", check_text(check));
         if (finding) {
@@ -196,31 +195,25 @@ static void json_checks(JsonBuilder *json, const GPtrArray *checks)
         if (finding && finding->remedy) {
             json_string(json, "remedy", finding->remedy);
         }
-        if (finding && finding->evidence) {
-            json_string(json, "evidence", finding->evidence);
-        }
         json_builder_end_object(json);
     }
     json_builder_end_array(json);
 }
 
-static void json_group(JsonBuilder *json, const Report *report,
-                       const char *sysfsdev)
+static void json_group(JsonBuilder *json, const IOMMUFDHostDevice *device)
 {
-    g_autofree char *group = NULL;
-    g_autoptr(GPtrArray) members = iommufd_survey_group(report->survey,
-                                                        sysfsdev, &group);
+    g_autoptr(GPtrArray) members = iommufd_device_group(device);
 
-    if (!members) {
+    if (!device->group || !members) {
         return;
     }
     json_builder_set_member_name(json, "iommu-group");
     json_builder_begin_object(json);
-    json_string(json, "name", group);
+    json_string(json, "name", device->group);
     json_builder_set_member_name(json, "members");
     json_builder_begin_array(json);
     for (guint i = 0; i < members->len; i++) {
-        const IOMMUFDMember *member = members->pdata[i];
+        const IOMMUFDHostDevice *member = members->pdata[i];
 
         json_builder_begin_object(json);
         json_string(json, "name", member->name);
@@ -247,7 +240,7 @@ static void print_json(const Report *report)
 
     json_builder_set_member_name(json, "host");
     json_builder_begin_object(json);
-    json_checks(json, report->host);
+    json_checks(json, report->checks);
     json_builder_end_object(json);
 
     json_builder_set_member_name(json, "devices");
@@ -258,7 +251,8 @@ static void print_json(const Report *report)
         json_builder_begin_object(json);
         json_string(json, "name", device->name);
         json_string(json, "path", device->sysfsdev);
-        json_group(json, report, device->sysfsdev);
+        json_group(json, iommufd_host_device(report->host,
+                                             device->sysfsdev));
         json_checks(json, device->checks);
         json_builder_end_object(json);
     }
@@ -312,13 +306,13 @@ static void add_device(Report *report, const char *name, char *sysfsdev)
 }
 
 /* The devices named, or else all that are bound; NULL or a complaint */
-static char *find_devices(Report *report, const char *root, char **names)
+static char *find_devices(Report *report, char **names)
 {
     g_autoptr(GPtrArray) bound = NULL;
 
     for (char **name = names; name && *name; name++) {
         char *reason = NULL;
-        char *sysfsdev = device_sysfsdev(root, *name, &reason);
+        char *sysfsdev = device_sysfsdev(report->host, *name, &reason);
 
         if (!sysfsdev) {
             return reason;
@@ -328,7 +322,7 @@ static char *find_devices(Report *report, const char *root, char **names)
     if (report->devices->len) {
         return NULL;
     }
-    bound = iommufd_survey_devices(report->survey);
+    bound = iommufd_host_vfio_devices(report->host);
     for (guint i = 0; i < bound->len; i++) {
         g_autofree char *name = g_path_get_basename(bound->pdata[i]);
 
@@ -337,7 +331,7 @@ static char *find_devices(Report *report, const char *root, char **names)
     return NULL;
 }
 
-static void look(Report *report, const char *root)
+static void look(Report *report)
 {
     /* A host is judged by what it can do for the devices that were named */
     bool physical = !report->devices->len;
@@ -345,15 +339,16 @@ static void look(Report *report, const char *root)
 
     for (guint i = 0; i < report->devices->len; i++) {
         Device *device = report->devices->pdata[i];
+        IOMMUFDHostDevice *facts = iommufd_host_device(report->host,
+                                                       device->sysfsdev);
 
-        device->checks = iommufd_survey_device(report->survey,
-                                               device->sysfsdev);
-        physical |= !iommufd_diag_is_mediated(root, device->sysfsdev);
-        worst = MAX(worst, iommufd_survey_verdict(device->checks));
+        device->checks = iommufd_check_device(facts);
+        physical |= !iommufd_device_is_mediated(facts);
+        worst = MAX(worst, iommufd_results_verdict(device->checks));
     }
-    report->host = iommufd_survey_host(report->survey, physical);
-    report->unseen = iommufd_survey_unseen(report->survey);
-    report->ready = MAX(worst, iommufd_survey_verdict(report->host)) <
+    report->checks = iommufd_check_host(report->host, physical);
+    report->unseen = iommufd_host_unseen(report->host);
+    report->ready = MAX(worst, iommufd_results_verdict(report->checks)) <
                     IOMMUFD_VERDICT_FAIL;
 }
 
@@ -392,13 +387,13 @@ int cmd_check(int argc, char **argv)
         return usage(complaint);
     }
 
-    report.survey = iommufd_survey_new(root);
+    report.host = iommufd_host_new(root);
     report.devices = g_ptr_array_new_with_free_func(device_free);
-    complaint = find_devices(&report, root, names);
+    complaint = find_devices(&report, names);
     if (complaint) {
         return usage(complaint);
     }
-    look(&report, root);
+    look(&report);
     if (json) {
         print_json(&report);
     } else {

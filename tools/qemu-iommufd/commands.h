@@ -9,6 +9,8 @@
 #ifndef TOOLS_QEMU_IOMMUFD_COMMANDS_H
 #define TOOLS_QEMU_IOMMUFD_COMMANDS_H
 
+#include "system/iommufd-diag.h"
+
 /* The exit status of a command */
 typedef enum ToolStatus {
     STATUS_READY = 0,
@@ -27,11 +29,11 @@ int cmd_run(int argc, char **argv);
  */
 
 /*
- * The directory in sysfs, a path without @root, of a PCI address with or
+ * The directory in sysfs, a path without the host's root, of a PCI address with or
  * without domain, a path in sysfs, the UUID of a mediated device, or a VFIO
  * device node.  It need not exist.  NULL if @name is none of these, with the
  * reason in *@reason, which the caller frees.
  */
-char *device_sysfsdev(const char *root, const char *name, char **reason);
+char *device_sysfsdev(IOMMUFDHost *host, const char *name, char **reason);
 
 #endif

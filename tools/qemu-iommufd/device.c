@@ -8,7 +8,6 @@
 
 #include "qemu/osdep.h"
 #include "commands.h"
-#include "system/iommufd-survey.h"
 
 #define NODE_PREFIX "/dev/vfio/devices/"
 
@@ -30,17 +29,17 @@ static char *pci_path(const char *name)
                            bus, slot, function);
 }
 
-static char *node_path(const char *root, const char *node)
+static char *node_path(IOMMUFDHost *host, const char *node)
 {
     g_autofree char *path = g_build_filename("/sys/class/vfio-dev",
                                              node + strlen(NODE_PREFIX),
                                              "device", NULL);
-    char *listed = iommufd_survey_bus_path(root, path);
+    char *listed = iommufd_host_bus_path(host, path);
 
     return listed ?: g_steal_pointer(&path);
 }
 
-char *device_sysfsdev(const char *root, const char *name, char **reason)
+char *device_sysfsdev(IOMMUFDHost *host, const char *name, char **reason)
 {
     char *path = pci_path(name);
 
@@ -52,7 +51,7 @@ char *device_sysfsdev(const char *root, const char *name, char **reason)
     }
     if (g_str_has_prefix(name, NODE_PREFIX) &&
         !strchr(name + strlen(NODE_PREFIX), '/')) {
-        return node_path(root, name);
+        return node_path(host, name);
     }
     if (g_uuid_string_is_valid(name)) {
         g_autofree char *uuid = g_ascii_strdown(name, -1);

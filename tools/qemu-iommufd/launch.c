@@ -13,8 +13,6 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include "../../backends/iommufd-diag/internal.h"
-#include "system/iommufd-survey.h"
 #include "run.h"
 
 #define ROOT "/"
@@ -43,11 +41,10 @@ static bool set_accounting(const Run *run)
         .id = OPTION_ACCOUNTING_MODE,
         .op = OPTION_GET,
     };
-    g_autoptr(IOMMUFDFinding) finding = NULL;
 
     if (ioctl(run->iommufd, IOMMUFD_OPTION, &option)) {
-        finding = iommufd_diag_iommu_fd(ROOT, run->iommufd, false, errno);
-        run_finding(NULL, finding);
+        run_failure(NULL, IOMMUFD_STAGE_OPEN, errno, "/dev/iommu does not "
+                    "answer like an iommufd");
         return false;
     }
     if (option.value == process) {
@@ -69,23 +66,26 @@ static bool set_accounting(const Run *run)
     return true;
 }
 
-/* What would fail when QEMU binds the device, as `check` says it */
-static bool check_device(const RunDevice *device)
+/* What would fail when QEMU opens or binds the device, as `check` says it */
+static bool check_device(IOMMUFDHost *host, const RunDevice *device)
 {
-    g_autoptr(GPtrArray) findings = iommufd_forecast_bind(ROOT,
-                                                          device->sysfsdev);
+    g_autoptr(GPtrArray) results =
+        iommufd_check_device(iommufd_host_device(host, device->sysfsdev));
 
-    for (guint i = 0; i < findings->len; i++) {
-        run_finding(device->name, findings->pdata[i]);
+    for (guint i = 0; i < results->len; i++) {
+        const IOMMUFDResult *result = results->pdata[i];
+
+        if (result->verdict == IOMMUFD_VERDICT_FAIL) {
+            run_finding(device->name, result->finding);
+        }
     }
-    return !findings->len;
+    return iommufd_results_verdict(results) < IOMMUFD_VERDICT_FAIL;
 }
 
-static bool open_device(RunDevice *device)
+static bool open_device(IOMMUFDHost *host, RunDevice *device)
 {
-    g_autofree char *name = device_vfio_name(ROOT, device->sysfsdev);
+    const char *name = iommufd_host_device(host, device->sysfsdev)->vfio;
     g_autofree char *node = NULL;
-    g_autoptr(IOMMUFDFinding) finding = NULL;
 
     errno = ENOENT;
     if (name) {
@@ -93,8 +93,8 @@ static bool open_device(RunDevice *device)
         device->fd = open(node, O_RDWR | O_CLOEXEC);
     }
     if (device->fd < 0) {
-        finding = iommufd_diag_device_node(ROOT, device->sysfsdev, errno);
-        run_finding(device->name, finding);
+        run_failure(device, IOMMUFD_STAGE_NODE, errno, "its VFIO device node "
+                    "cannot be opened");
         return false;
     }
     return true;
@@ -102,7 +102,7 @@ static bool open_device(RunDevice *device)
 
 bool launch_open(Run *run)
 {
-    g_autoptr(IOMMUFDFinding) finding = NULL;
+    g_autoptr(IOMMUFDHost) host = iommufd_host_new(ROOT);
     bool ok = true;
 
     /* What is closed now would be taken for a descriptor of a node later */
@@ -114,8 +114,8 @@ bool launch_open(Run *run)
     }
     run->iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
     if (run->iommufd < 0) {
-        finding = iommufd_diag_iommu_open(ROOT, errno);
-        run_finding(NULL, finding);
+        run_failure(NULL, IOMMUFD_STAGE_OPEN, errno, "/dev/iommu cannot be "
+                    "opened");
         return false;
     }
     if (!set_accounting(run)) {
@@ -123,10 +123,10 @@ bool launch_open(Run *run)
     }
     /* Before any is open, or this process would be the one that holds it */
     for (guint i = 0; i < run->devices->len; i++) {
-        ok &= check_device(run->devices->pdata[i]);
+        ok &= check_device(host, run->devices->pdata[i]);
     }
     for (guint i = 0; ok && i < run->devices->len; i++) {
-        ok = open_device(run->devices->pdata[i]);
+        ok = open_device(host, run->devices->pdata[i]);
     }
     return ok;
 }

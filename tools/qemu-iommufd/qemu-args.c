@@ -8,33 +8,29 @@
 
 #include "qemu/osdep.h"
 #include <json-glib/json-glib.h>
-#include "../../backends/iommufd-diag/internal.h"
 #include "run.h"
 
 #define IOMMUFD_ID "iommufd0"
 
-char *qemu_driver(const char *root, const char *name, const char *sysfsdev)
+char *qemu_driver(const char *name, const IOMMUFDHostDevice *device)
 {
     static const char *const apis[] = { "vfio-pci", "vfio-ap", "vfio-ccw" };
-    g_autofree char *type = NULL;
-    g_autofree char *api = NULL;
 
-    if (device_is_on_bus(root, sysfsdev, "pci")) {
+    if (iommufd_device_is_pci(device)) {
         return g_strdup("vfio-pci");
     }
-    type = g_build_filename(sysfsdev, "mdev_type", NULL);
-    api = host_attr_of(root, type, "device_api");
     for (size_t i = 0; i < G_N_ELEMENTS(apis); i++) {
-        if (!g_strcmp0(api, apis[i])) {
-            return g_steal_pointer(&api);
+        if (!g_strcmp0(device->api, apis[i])) {
+            return g_strdup(device->api);
         }
     }
-    if (api) {
+    if (device->api) {
         run_error(0, "%s: QEMU has no device for the mediated device's API "
-                  "'%s': %s/device_api", name, api, type);
+                  "'%s': %s/mdev_type/device_api", name, device->api,
+                  device->path);
     } else {
         run_error(0, "%s: neither a PCI device nor a mediated device: %s",
-                  name, sysfsdev);
+                  name, device->path);
     }
     return NULL;
 }
@@ -100,7 +96,7 @@ static char *iommufd_json(void)
     return builder_end(builder);
 }
 
-static char *device_json(const Run *run, const RunDevice *device, guint index)
+static char *device_json(const RunDevice *device, guint index)
 {
     g_autoptr(JsonBuilder) builder = json_builder_new();
     g_autofree char *address = g_path_get_basename(device->sysfsdev);
@@ -114,7 +110,7 @@ static char *device_json(const Run *run, const RunDevice *device, guint index)
     }
     json_builder_begin_object(builder);
     add_string(builder, "driver", device->driver);
-    if (device_is_on_bus(run->root, device->sysfsdev, "pci")) {
+    if (device->pci) {
         add_string(builder, "host", address);
         add_string(builder, "id", given_id ?: id);
     } else {
@@ -142,7 +138,7 @@ char **qemu_arguments(const Run *run)
     g_ptr_array_add(args, iommufd_json());
     for (guint i = 0; i < run->devices->len; i++) {
         g_ptr_array_add(args, g_strdup("-device"));
-        g_ptr_array_add(args, device_json(run, run->devices->pdata[i], i));
+        g_ptr_array_add(args, device_json(run->devices->pdata[i], i));
     }
     g_ptr_array_add(args, NULL);
     return (char **)g_ptr_array_free(args, false);

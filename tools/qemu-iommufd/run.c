@@ -8,7 +8,6 @@
 
 #include "qemu/osdep.h"
 #include <getopt.h>
-#include "../../backends/iommufd-diag/internal.h"
 #include "commands.h"
 #include "run.h"
 
@@ -54,6 +53,29 @@ void run_finding(const char *name, const IOMMUFDFinding *finding)
 {
     fprintf(stderr, "qemu-iommufd: %s%s%s\n%s", name ?: "", name ? ": " : "",
             finding->message, finding->remedy ?: "");
+}
+
+void run_failure(const RunDevice *device, IOMMUFDStage stage, int err,
+                 const char *what)
+{
+    const IOMMUFDDevice vm_device = {
+        .sysfsdev = device ? device->sysfsdev : NULL,
+        .fd = -1,
+    };
+    const IOMMUFDFailure failure = {
+        .stage = stage,
+        .err = err,
+        .iommufd = -1,
+        .device = device ? &vm_device : NULL,
+    };
+    g_autoptr(IOMMUFDFinding) finding = iommufd_diagnose("/", &failure);
+
+    if (finding) {
+        run_finding(device ? device->name : NULL, finding);
+    } else {
+        run_error(err, "%s%s%s", device ? device->name : "",
+                  device ? ": " : "", what);
+    }
 }
 
 static void run_device_free(gpointer opaque)
@@ -145,24 +167,29 @@ static bool parse_size(const char *arg, rlim_t *size)
 /* What the devices are; a wrong one is reported as `check` does */
 static bool find_devices(Run *run)
 {
+    g_autoptr(IOMMUFDHost) host = iommufd_host_new(run->root);
+
     for (guint i = 0; i < run->devices->len; i++) {
         RunDevice *device = run->devices->pdata[i];
-        g_autoptr(IOMMUFDFinding) finding = NULL;
+        const IOMMUFDHostDevice *facts;
         g_autofree char *reason = NULL;
 
-        device->sysfsdev = device_sysfsdev(run->root, device->name, &reason);
+        device->sysfsdev = device_sysfsdev(host, device->name, &reason);
         if (!device->sysfsdev) {
             run_error(0, "%s", reason);
             return false;
         }
-        if (!host_exists(run->root, device->sysfsdev)) {
-            finding = iommufd_diag_device_node(run->root, device->sysfsdev,
-                                               ENOENT);
-            run_finding(device->name, finding);
+        facts = iommufd_host_device(host, device->sysfsdev);
+        if (!facts->real) {
+            g_autoptr(GPtrArray) results =
+                iommufd_check_device((IOMMUFDHostDevice *)facts);
+            const IOMMUFDResult *first = results->pdata[0];
+
+            run_finding(device->name, first->finding);
             return false;
         }
-        device->driver = qemu_driver(run->root, device->name,
-                                     device->sysfsdev);
+        device->pci = iommufd_device_is_pci(facts);
+        device->driver = qemu_driver(device->name, facts);
         if (!device->driver) {
             return false;
         }

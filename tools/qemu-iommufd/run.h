@@ -23,6 +23,7 @@
  * @name: how the user named it
  * @sysfsdev: its directory in sysfs
  * @driver: QEMU's driver for it
+ * @pci: it is a PCI device
  * @options: "OPT=VAL" for QEMU's device, NULL-terminated
  * @fd: descriptor of its VFIO device node, -1 if it is not open
  * @bound: it was bound by this program, and is to be given back
@@ -33,6 +34,7 @@ typedef struct RunDevice {
     char *name;
     char *sysfsdev;
     char *driver;
+    bool pci;
     char **options;
     int fd;
     bool bound;
@@ -67,11 +69,18 @@ void run_error(int err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 void run_finding(const char *name, const IOMMUFDFinding *finding);
 
 /*
+ * Why a step has failed, of a device if @device is given; @what is said if
+ * nothing is known but the errno
+ */
+void run_failure(const RunDevice *device, IOMMUFDStage stage, int err,
+                 const char *what);
+
+/*
  * qemu-args.c: the command line
  */
 
 /* QEMU's driver for a device, NULL with an error printed if it has none */
-char *qemu_driver(const char *root, const char *name, const char *sysfsdev);
+char *qemu_driver(const char *name, const IOMMUFDHostDevice *device);
 /* The command line with the options for iommufd and devices at its end */
 char **qemu_arguments(const Run *run);
 /* The same for people and shells, with one added option on each line */

@@ -1,0 +1,427 @@
+/*
+ * Checks of binding a device to an iommufd
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "checks.h"
+
+IOMMUFDHostDevice *facts_device(const Facts *facts,
+                                const IOMMUFDDevice *device)
+{
+    return device->sysfsdev ?
+           iommufd_host_device(facts->host, device->sysfsdev) :
+           host_device_of_fd(facts->host, device->fd);
+}
+
+static const char *group_of(const Facts *facts)
+{
+    return facts->device && facts->device->group ? facts->device->group : "?";
+}
+
+const IOMMUFDDevice *peer_in_group(const Facts *facts)
+{
+    const IOMMUFDFailure *failure = facts->failure;
+
+    if (!failure || !facts->device || !facts->device->group) {
+        return NULL;
+    }
+    for (size_t i = 0; i < failure->n_others; i++) {
+        const IOMMUFDHostDevice *other = facts_device(facts,
+                                                      &failure->others[i]);
+
+        if (other && !g_strcmp0(other->group, facts->device->group)) {
+            return &failure->others[i];
+        }
+    }
+    return NULL;
+}
+
+/*
+ * Descriptors
+ */
+
+IOMMUFDFinding *check_device_fd(const Facts *facts)
+{
+    int fd = facts->failure->device->fd;
+    int iommufd = facts->failure->iommufd;
+    g_autofree char *what = NULL;
+    g_autofree char *other = NULL;
+
+    switch (fd_kind(facts->host, fd, &what)) {
+    case FD_CLOSED:
+        return finding_fd_closed_device(facts->err, fd);
+    case FD_VFIO_DEVICE:
+    case FD_UNKNOWN:
+        return NULL;
+    case FD_VFIO_GROUP:
+        return finding_fd_group_device(facts->err, fd, what);
+    case FD_VFIO_LEGACY_DEVICE:
+        return finding_fd_legacy_device_device(facts->err, fd, what);
+    case FD_IOMMU:
+        if (fd_kind(facts->host, iommufd, &other) == FD_VFIO_DEVICE) {
+            return finding_fd_swapped_device(facts->err, fd, what, iommufd,
+                                             other);
+        }
+        /* fall through */
+    default:
+        return finding_fd_wrong_kind_device(facts->err, fd, what);
+    }
+}
+
+IOMMUFDFinding *check_bind_iommufd(const Facts *facts)
+{
+    const char *id = facts->failure->id;
+    int fd = facts->failure->iommufd;
+    g_autofree char *what = NULL;
+
+    if (fd < 0) {
+        return finding_fd_closed_none(facts->err, id);
+    }
+    switch (fd_kind(facts->host, fd, &what)) {
+    case FD_CLOSED:
+        return finding_fd_closed_iommufd(facts->err, fd, id);
+    case FD_IOMMU:
+    case FD_UNKNOWN:
+        return NULL;
+    default:
+        return finding_fd_wrong_kind_iommufd(facts->err, fd, id, what);
+    }
+}
+
+/*
+ * EINVAL: the device is in use, or the firmware uses it
+ */
+
+IOMMUFDFinding *check_bind_twice(const Facts *facts)
+{
+    return facts->failure->already_bound ?
+           finding_fd_already_bound_device(facts->err,
+                                           facts->failure->device->fd,
+                                           facts->who) : NULL;
+}
+
+IOMMUFDFinding *check_bind_busy(const Facts *facts)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+    const IOMMUFDFailure *failure = facts->failure;
+    const char *holder;
+
+    if (!device) {
+        return NULL;
+    }
+    for (size_t i = 0; failure && i < failure->n_others; i++) {
+        if (facts_device(facts, &failure->others[i]) == device) {
+            return finding_device_busy_same_vm(facts->err, facts->who,
+                                               failure->others[i].name);
+        }
+    }
+    /* PCI counts who uses the device; a node may be open without a use */
+    if (!device->vfio || !device->has_devt ||
+        (device->has_enable && !device->enable)) {
+        return NULL;
+    }
+    holder = host_holder(facts->host, device->devt);
+    if (holder) {
+        return device->has_enable ?
+               finding_device_busy_process(facts->err, facts->who, holder) :
+               finding_device_busy_open(facts->err, facts->who, holder);
+    }
+    return device->has_enable ?
+           finding_device_busy_unseen(facts->err, facts->who) : NULL;
+}
+
+IOMMUFDFinding *check_bind_firmware(const Facts *facts)
+{
+    g_autoptr(GArray) regions = NULL;
+    g_autoptr(GPtrArray) members = NULL;
+    g_autofree char *whose = NULL;
+
+    if (!facts->device || !facts->physical) {
+        return NULL;
+    }
+    regions = device_reserved_regions(facts->device);
+    members = iommufd_device_group(facts->device);
+    /* The kernel shows the regions of a group */
+    whose = g_strdup_printf("%s%s", facts->who, members && members->len == 1 ?
+                            "" : " or another one of its IOMMU group");
+    for (guint i = 0; i < regions->len; i++) {
+        const ReservedRegion *region = &g_array_index(regions, ReservedRegion,
+                                                      i);
+
+        if (g_str_equal(region->type, "direct")) {
+            return finding_firmware_reserved_memory_rmrr(facts->err,
+                                                         region->start,
+                                                         region->last, whose);
+        }
+    }
+    return NULL;
+}
+
+/*
+ * EBUSY: the group is in use
+ */
+
+static bool legacy_group_devt(const Facts *facts, dev_t *devt)
+{
+    g_autofree char *attr = g_build_filename("sys/class/vfio",
+                                             group_of(facts), "dev", NULL);
+
+    return dir_devt(facts->host->dir, attr, devt);
+}
+
+IOMMUFDFinding *check_bind_group_open(const Facts *facts)
+{
+    const IOMMUFDDevice *peer = peer_in_group(facts);
+    const char *holder;
+    dev_t devt;
+
+    if (peer && !peer->iommufd) {
+        return finding_group_open_legacy_same_vm(facts->err, facts->who,
+                                                 group_of(facts), peer->name);
+    }
+    if (!facts->device || !facts->physical ||
+        !legacy_group_devt(facts, &devt)) {
+        return NULL;
+    }
+    holder = host_holder(facts->host, devt);
+    return holder ?
+           finding_group_open_legacy_process(facts->err, group_of(facts),
+                                             facts->who, holder) : NULL;
+}
+
+IOMMUFDFinding *check_bind_group_busy(const Facts *facts)
+{
+    dev_t devt;
+
+    return facts->device && legacy_group_devt(facts, &devt) &&
+           !host_sees_all(facts->host) ?
+           finding_group_open_legacy_unseen(facts->err, group_of(facts),
+                                            facts->who) :
+           finding_dma_owner_busy_group(facts->err, group_of(facts),
+                                        facts->who);
+}
+
+/*
+ * EPERM: interrupts, and the other devices of the group
+ */
+
+IOMMUFDFinding *check_bind_mediated(const Facts *facts)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+
+    if (!device || !iommufd_device_is_mediated(device)) {
+        return NULL;
+    }
+    return !g_strcmp0(device->driver, "vfio_ap_mdev") ?
+           finding_device_open_failed_matrix(facts->err, device->driver,
+                                             facts->who) :
+           finding_device_open_failed_mdev(facts->err, device->driver ?: "?",
+                                           facts->who);
+}
+
+/* The members of the IOMMU group that ordinary host drivers use, or NULL */
+static char *host_members(const Facts *facts)
+{
+    g_autoptr(GPtrArray) members = iommufd_device_group(facts->device);
+    GString *shown = g_string_new(NULL);
+
+    for (guint i = 0; members && i < members->len; i++) {
+        const IOMMUFDHostDevice *member = members->pdata[i];
+        g_autofree char *use = NULL;
+        bool in_use;
+
+        /* itself, if it is not bound yet */
+        if (member == facts->device || !member->driver ||
+            driver_is_stub(member->driver) ||
+            g_str_equal(member->driver, "pcieport") ||
+            member->vfio_dev != IOMMUFD_SEEN_NO) {
+            continue;
+        }
+        use = iommufd_device_use(member, &in_use);
+        g_string_append_printf(shown, "%s%s (%s%s%s)", shown->len ? ", " : "",
+                               member->name, member->driver, use ? ", " : "",
+                               use ?: "");
+    }
+    return g_string_free(shown, !shown->len);
+}
+
+bool interrupts_not_isolated(const IOMMUFDInterrupts *interrupts)
+{
+    return interrupts->known && !interrupts->isolated &&
+           !interrupts->allow_unsafe;
+}
+
+IOMMUFDFinding *check_bind_interrupts(const Facts *facts)
+{
+    const IOMMUFDInterrupts *interrupts =
+        iommufd_host_interrupts(facts->host);
+    g_autofree char *whose = g_strconcat("the ", facts->who, NULL);
+    g_autofree char *members = NULL;
+    g_autofree char *besides = NULL;
+
+    if (!facts->physical || !interrupts_not_isolated(interrupts)) {
+        return NULL;
+    }
+    if (facts->failure && facts->device) {
+        members = host_members(facts);
+        besides = members ? g_strconcat("; besides, its IOMMU group is used "
+                                        "by host drivers: ", members, NULL) :
+                  NULL;
+    }
+    return interrupts->parameter_known ?
+           finding_no_interrupt_isolation_off(facts->err, whose,
+                                              besides ?: "") :
+           finding_no_interrupt_isolation_maybe(facts->err, whose,
+                                                besides ?: "");
+}
+
+IOMMUFDFinding *check_bind_members(const Facts *facts)
+{
+    g_autofree char *members = NULL;
+
+    if (!facts->device || !facts->physical) {
+        return NULL;
+    }
+    members = host_members(facts);
+    return members ? finding_group_host_driver_members(facts->err, facts->who,
+                                                       group_of(facts),
+                                                       members) : NULL;
+}
+
+IOMMUFDFinding *check_bind_other_vm(const Facts *facts)
+{
+    const IOMMUFDDevice *peer = peer_in_group(facts);
+    g_autoptr(GPtrArray) members = NULL;
+
+    if (peer && g_strcmp0(peer->iommufd, facts->failure->id)) {
+        return finding_group_other_owner_same_vm(facts->err, facts->who,
+            group_of(facts), peer->name,
+            peer->iommufd ?: "the legacy container", facts->failure->id);
+    }
+    if (!facts->device || !facts->physical) {
+        return NULL;
+    }
+    members = iommufd_device_group(facts->device);
+    for (guint i = 0; members && i < members->len; i++) {
+        const IOMMUFDHostDevice *member = members->pdata[i];
+        const char *holder;
+
+        if (member == facts->device || !member->has_devt ||
+            !member->has_enable || !member->enable) {
+            continue;
+        }
+        holder = host_holder(facts->host, member->devt);
+        return finding_group_other_owner_process(facts->err, facts->who,
+                                                 group_of(facts),
+                                                 member->name, holder ?:
+                                                 "a process that cannot be "
+                                                 "seen from here");
+    }
+    return NULL;
+}
+
+IOMMUFDFinding *check_bind_permission(const Facts *facts)
+{
+    bool members_seen = facts->device &&
+        dir_seen(device_dir(facts->device), "iommu_group/devices") ==
+        IOMMUFD_SEEN_YES;
+    g_autofree char *candidates = NULL;
+
+    /* All that was seen was right, or not all was seen */
+    candidates = g_strdup_printf("probably %sanother device of IOMMU group "
+                                 "%s has a host driver or another owner",
+                                 iommufd_host_interrupts(facts->host)->known &&
+                                 iommufd_host_interrupts(facts->host)->isolated
+                                 ? "" : "interrupt remapping is off, or ",
+                                 group_of(facts));
+    return finding_unknown_bind_refused(facts->err, facts->who, members_seen &&
+                                        host_sees_all(facts->host) ?
+                                        "its reason cannot be seen" :
+                                        candidates);
+}
+
+char *shown_bind(const Facts *facts)
+{
+    return g_strdup("nothing seen in the way");
+}
+
+/*
+ * EACCES: tokens and security modules
+ */
+
+/* Before anything is tried, a virtual function needs to be told */
+IOMMUFDFinding *check_bind_token(const Facts *facts)
+{
+    Dir dir = facts->device ? device_dir(facts->device) : (Dir) { };
+    g_autofree char *pf = NULL;
+
+    if (!facts->device ||
+        dir_seen(dir, "physfn/vfio-dev") != IOMMUFD_SEEN_YES) {
+        return NULL;
+    }
+    pf = dir_link(dir, "physfn");
+    if (!facts->failure) {
+        return finding_vf_token_required_check(0, facts->who, pf ?: "?");
+    }
+    return facts->failure->has_token ?
+           finding_vf_token_required_other(facts->err, facts->who, pf ?: "?") :
+           finding_vf_token_required_none(facts->err, facts->who, pf ?: "?");
+}
+
+IOMMUFDFinding *check_bind_access(const Facts *facts)
+{
+    bool no_vf = facts->device &&
+        dir_seen(device_dir(facts->device), "physfn") == IOMMUFD_SEEN_NO &&
+        dir_seen(device_dir(facts->device), "sriov_totalvfs") ==
+        IOMMUFD_SEEN_NO;
+
+    return no_vf ? finding_ioctl_denied_bind(facts->err, facts->who) :
+           finding_unknown_access_refused(facts->err, facts->who,
+                                          "probably by a security module, or "
+                                          "for want of the right VF token");
+}
+
+/*
+ * The rest
+ */
+
+IOMMUFDFinding *check_bind_gone(const Facts *facts)
+{
+    return facts->device && facts->device->vfio_dev == IOMMUFD_SEEN_NO ?
+           finding_device_gone_fact(facts->err, facts->who) :
+           finding_device_gone_maybe(facts->err, facts->who);
+}
+
+IOMMUFDFinding *check_bind_memory(const Facts *facts)
+{
+    return finding_out_of_memory_bind(facts->err, facts->who);
+}
+
+IOMMUFDFinding *check_bind_open(const Facts *facts)
+{
+    const char *driver = facts->device ? facts->device->driver : NULL;
+    bool mediated = facts->device &&
+                    iommufd_device_is_mediated(facts->device);
+
+    if (!g_strcmp0(driver, "vfio_ap_mdev") && !facts->failure->kvm &&
+        facts->err == EINVAL) {
+        return finding_needs_kvm_ap(facts->err, driver, facts->who);
+    }
+    if (!g_strcmp0(driver, "vfio_ccw_mdev")) {
+        return finding_device_open_failed_subchannel(facts->err, facts->who);
+    }
+    if (facts->err == EAGAIN) {
+        return finding_device_open_failed_again(facts->err, facts->who);
+    }
+    /* Where a use cannot be seen, it is as likely */
+    if (facts->err == EINVAL && !mediated &&
+        !(facts->device && facts->device->has_enable)) {
+        return finding_unknown_in_use(facts->err, facts->who);
+    }
+    return finding_device_open_failed_driver(facts->err, driver ?: "?",
+                                             facts->who);
+}

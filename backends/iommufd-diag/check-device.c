@@ -1,0 +1,443 @@
+/*
+ * Checks of a device, from its address to its device node
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include <sys/sysmacros.h>
+#include "checks.h"
+
+#define NODE_DIR "/dev/vfio/devices"
+#define NOIOMMU_PREFIX "noiommu-"
+
+/*
+ * Is it there?
+ */
+
+/* Another function of the slot, or the same address in another domain */
+static char *nearest_pci_device(const GPtrArray *names, const char *bdf)
+{
+    const char *address = strchr(bdf, ':');
+    const char *function = strrchr(bdf, '.');
+    size_t slot = function ? function + 1 - bdf : 0;
+
+    for (guint i = 0; slot && address && i < names->len; i++) {
+        const char *name = names->pdata[i];
+
+        if (g_str_has_suffix(name, address) || !strncmp(name, bdf, slot)) {
+            return g_strdup(name);
+        }
+    }
+    return NULL;
+}
+
+static IOMMUFDFinding *no_pci_device(const Facts *facts)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+    g_autofree char *dir = g_path_get_dirname(device->path);
+    g_autoptr(GPtrArray) names = dir_list(facts->host->dir, dir);
+    g_autofree char *near = NULL;
+    g_autofree char *hint = NULL;
+
+    if (!names || !names->len) {
+        return finding_sysfs_missing_pci(facts->err, device->name,
+                                         device->path);
+    }
+    near = nearest_pci_device(names, device->name);
+    hint = near ? g_strdup_printf("The nearest address with a device is %s; "
+                                  "lspci -D lists all.", near) :
+           g_strdup("lspci -D lists the devices of the host.");
+    return finding_device_missing_pci(facts->err, device->name, device->path,
+                                      hint);
+}
+
+static IOMMUFDFinding *no_device(const Facts *facts)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+
+    if (iommufd_device_is_mediated(device)) {
+        return finding_mdev_missing_uuid(facts->err, device->name,
+            dir_seen(facts->host->dir, "sys/bus/mdev") == IOMMUFD_SEEN_NO ?
+            ", the mdev module is not loaded" : "", device->path);
+    }
+    return iommufd_device_is_pci(device) ? no_pci_device(facts) :
+           finding_device_missing_other(facts->err, device->path);
+}
+
+IOMMUFDFinding *check_device_there(const Facts *facts)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+    Dir dir = facts->host->dir;
+
+    if (!device) {
+        return NULL;
+    }
+    switch (dir_seen(dir, device->path)) {
+    case IOMMUFD_SEEN_NO:
+        return no_device(facts);
+    case IOMMUFD_SEEN_UNKNOWN:
+        return dir_seen(dir, "sys/bus") == IOMMUFD_SEEN_YES || !facts->err ?
+               finding_sysfs_unreadable_read(facts->err, device->path) :
+               finding_sysfs_missing_sysfs(facts->err, device->path);
+    default:
+        break;
+    }
+    if (dir_seen(device_dir(device), "subsystem") == IOMMUFD_SEEN_NO &&
+        !(g_str_has_prefix(device->path, "/sys/bus/") &&
+          strstr(device->path, "/devices/"))) {
+        return finding_not_a_device_path(facts->err, device->path);
+    }
+    return NULL;
+}
+
+char *shown_device(const Facts *facts)
+{
+    Dir dir = device_dir(facts->device);
+    const char *bus = facts->device->bus;
+    uint64_t vendor, device;
+
+    if (dir_number(dir, "vendor", &vendor) &&
+        dir_number(dir, "device", &device)) {
+        return g_strdup_printf("PCI device %04" PRIx64 ":%04" PRIx64, vendor,
+                               device);
+    }
+    return g_strdup_printf("%s%s", bus ? "device on bus " : "device in sysfs",
+                           bus ?: "");
+}
+
+/*
+ * Has it an IOMMU?
+ */
+
+/* Why there is none, and what to do */
+static char *no_iommu_reason(IOMMUFDHost *host, const char **cure)
+{
+    static const char *const tables[] = { "DMAR", "IVRS", "IORT", "VIOT" };
+    Dir acpi = { host->root, "/sys/firmware/acpi/tables" };
+    g_autoptr(GPtrArray) iommus = dir_list(host->dir, "sys/class/iommu");
+    g_autofree char *cmdline = dir_text(host->dir, "proc/cmdline");
+    g_auto(GStrv) args = g_strsplit_set(cmdline ?: "", " \n", -1);
+    const char *table = NULL;
+
+    if (iommus && iommus->len) {
+        *cure = "Devices behind a software bridge, and some that are part of "
+                "the chipset, have none.";
+        return g_strdup("the host's IOMMU does not cover it");
+    }
+    for (char **arg = args; *arg; arg++) {
+        if (g_str_equal(*arg, "iommu=off") ||
+            g_str_equal(*arg, "intel_iommu=off") ||
+            g_str_equal(*arg, "amd_iommu=off")) {
+            *cure = "Boot the host without it.";
+            return g_strdup_printf("the kernel command line says %s", *arg);
+        }
+    }
+    for (size_t i = 0; !table && i < G_N_ELEMENTS(tables); i++) {
+        if (dir_seen(acpi, tables[i]) == IOMMUFD_SEEN_YES) {
+            table = tables[i];
+        }
+    }
+    if (table) {
+        *cure = g_str_equal(table, "IORT") ?
+                "Look for arm-smmu in the kernel log." :
+                "Boot the host with intel_iommu=on (Intel) or without "
+                "amd_iommu=off (AMD).";
+        return g_strdup_printf("the firmware describes an IOMMU (%s), but the "
+                               "kernel has not switched it on", table);
+    }
+    *cure = "Enable VT-d or AMD-Vi in the firmware; for a host that is itself "
+            "a VM, add an IOMMU to that VM.";
+    return g_strdup(dir_seen(acpi, "") == IOMMUFD_SEEN_YES ?
+                    "the firmware describes no IOMMU" :
+                    "probably it is off in the firmware");
+}
+
+IOMMUFDFinding *check_host_iommu(const Facts *facts)
+{
+    g_autoptr(GPtrArray) iommus = dir_list(facts->host->dir,
+                                           "sys/class/iommu");
+    g_autofree char *reason = NULL;
+    const char *cure;
+
+    if (iommus ? iommus->len :
+        dir_seen(facts->host->dir, "sys/class/iommu") == IOMMUFD_SEEN_YES) {
+        return NULL;
+    }
+    reason = no_iommu_reason(facts->host, &cure);
+    return finding_no_iommu_host(0, reason, cure);
+}
+
+/* The directory below vfio-dev has that name on newer kernels, or the group */
+static bool is_noiommu(const IOMMUFDHostDevice *device)
+{
+    g_autofree char *name = dir_attr(device_dir(device), "iommu_group/name");
+
+    return !g_strcmp0(name, "vfio-noiommu") ||
+           (device->vfio && g_str_has_prefix(device->vfio, NOIOMMU_PREFIX));
+}
+
+IOMMUFDFinding *check_device_iommu(const Facts *facts)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+    g_autofree char *path = NULL;
+    g_autofree char *reason = NULL;
+    const char *cure;
+
+    if (!device) {
+        return NULL;
+    }
+    if (is_noiommu(device)) {
+        return finding_noiommu_device(facts->err, device->path);
+    }
+    if (device->group_seen != IOMMUFD_SEEN_NO ||
+        !iommufd_device_is_pci(device) || device->vfio) {
+        return NULL;
+    }
+    path = g_build_filename(device->path, "iommu_group", NULL);
+    reason = no_iommu_reason(facts->host, &cure);
+    return finding_no_iommu_device(facts->err, reason, path, cure);
+}
+
+char *shown_device_group(const Facts *facts)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+    g_autoptr(GPtrArray) members = iommufd_device_group(device);
+    g_autoptr(GPtrArray) others = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *shown = NULL;
+
+    if (!device->group) {
+        return NULL;
+    }
+    if (!members) {
+        return g_strdup_printf("group %s, its members cannot be read",
+                               device->group);
+    }
+    for (guint i = 0; i < members->len; i++) {
+        const IOMMUFDHostDevice *member = members->pdata[i];
+
+        if (member != device) {
+            g_ptr_array_add(others, g_strdup_printf("%s (%s)", member->name,
+                                                    member->driver ?:
+                                                    "no driver"));
+        }
+    }
+    shown = join_some(others);
+    return g_strdup_printf("group %s, %s%s", device->group,
+                           others->len ? "shared with " : "not shared",
+                           shown);
+}
+
+/*
+ * Has it a VFIO driver?
+ */
+
+static bool on_denylist(const Facts *facts)
+{
+    /* Intel QuickAssist (PF, VF), DSA and IAA with known errata */
+    static const uint16_t devices[] = {
+        0x0435, 0x0443, 0x0b25, 0x0cfe, 0x19e2, 0x19e3, 0x37c8, 0x37c9,
+    };
+    g_autofree char *off = dir_attr(facts->host->dir,
+        "sys/module/vfio_pci/parameters/disable_denylist");
+    Dir dir = device_dir(facts->device);
+    uint64_t vendor, device;
+
+    if (!g_strcmp0(off, "Y") || !dir_number(dir, "vendor", &vendor) ||
+        !dir_number(dir, "device", &device) || vendor != 0x8086) {
+        return false;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(devices); i++) {
+        if (device == devices[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The device is meant for a VFIO driver, but has none */
+static IOMMUFDFinding *bind_refused(const Facts *facts, const char *path)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+    const char *driver = device->override;
+    g_autofree char *driver_dir = g_build_filename("sys/bus/pci/drivers",
+                                                   driver, NULL);
+    Dir dir = device_dir(device);
+    uint64_t number;
+
+    if (dir_seen(facts->host->dir, driver_dir) == IOMMUFD_SEEN_NO) {
+        return g_str_equal(driver, "vfio-pci") &&
+               host_option(facts->host, "CONFIG_VFIO_PCI") == 'n' ?
+               finding_kernel_without_driver_device(facts->err, driver,
+                   host_release(facts->host) ?: "here", "CONFIG_VFIO_PCI",
+                   path) :
+               finding_module_not_loaded_driver(facts->err, driver, path);
+    }
+    if (dir_number(dir, "class", &number) &&
+        (number >> 8 == 0x0604 || number >> 8 == 0x0607)) {
+        return finding_bind_refused_bridge(facts->err, driver, path);
+    }
+    if (dir_number(dir, "sriov_numvfs", &number) && number) {
+        return finding_bind_refused_vfs(facts->err, driver, number, path);
+    }
+    if (on_denylist(facts)) {
+        return finding_bind_refused_denylist(facts->err, driver, path);
+    }
+    return dir_number(dir, "boot_vga", &number) && number ?
+           finding_bind_refused_display(facts->err, driver, path) :
+           finding_bind_refused_other(facts->err, driver, path, device->name);
+}
+
+static char *bind_cure(const IOMMUFDHostDevice *device)
+{
+    return iommufd_device_is_pci(device) ?
+           g_strdup_printf("Bind it to vfio-pci, for example: driverctl "
+                           "set-override %s vfio-pci", device->name) :
+           g_strdup("");
+}
+
+static IOMMUFDFinding *no_driver(const Facts *facts, const char *path)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+    const char *override = device->override;
+    g_autofree char *cure = bind_cure(device);
+
+    if (override && strstr(override, "vfio") && !strchr(override, '/')) {
+        /* The link to the driver goes first, and then the driver waits */
+        return device->has_enable && device->enable ?
+               finding_driver_without_vfio_dev_unbinding(facts->err, override,
+                                                         path) :
+               bind_refused(facts, path);
+    }
+    return override ?
+           finding_device_not_bound_override(facts->err, override, path,
+                                             cure) :
+           finding_device_not_bound_none(facts->err, path, cure);
+}
+
+static IOMMUFDFinding *no_vfio_dev(const Facts *facts, const char *path)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+    const char *driver = device->driver;
+    g_autofree char *cure = bind_cure(device);
+
+    if (driver_is_stub(driver)) {
+        return finding_driver_is_stub_stub(facts->err, driver, path, cure);
+    }
+    if (!iommufd_device_has_vfio_driver(device)) {
+        bool in_use;
+        g_autofree char *use = iommufd_device_use(device, &in_use);
+        g_autofree char *and = use ? g_strconcat(", and ", use, NULL) : NULL;
+
+        return finding_driver_not_vfio_use(facts->err, driver, and ?: "", path,
+                                           cure);
+    }
+    if (dir_seen(facts->host->dir, "sys/class/vfio-dev") == IOMMUFD_SEEN_NO) {
+        return finding_kernel_too_old_vfio_dev(facts->err,
+                                               host_release(facts->host) ?:
+                                               "here", path);
+    }
+    return device->has_enable && device->enable ?
+           finding_driver_without_vfio_dev_unbinding(facts->err, driver,
+                                                     path) :
+           finding_driver_without_vfio_dev_maybe(facts->err, driver, path);
+}
+
+IOMMUFDFinding *check_device_driver(const Facts *facts)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+    g_autofree char *path = NULL;
+
+    if (!device || device->vfio) {
+        return NULL;
+    }
+    path = g_build_filename(device->path, "vfio-dev", NULL);
+    if (device->vfio_dev == IOMMUFD_SEEN_YES) {
+        g_autoptr(GPtrArray) names = dir_list(facts->host->dir, path);
+
+        return names ? finding_vfio_dev_empty_driver(facts->err,
+                                                     device->driver ?:
+                                                     "(none)", path) :
+               finding_sysfs_unreadable_read(facts->err ?: errno, path);
+    }
+    if (device->vfio_dev == IOMMUFD_SEEN_UNKNOWN ||
+        device->driver_seen == IOMMUFD_SEEN_UNKNOWN) {
+        return finding_sysfs_unreadable_read(facts->err ?: EACCES, path);
+    }
+    return device->driver ? no_vfio_dev(facts, path) : no_driver(facts, path);
+}
+
+char *shown_device_driver(const Facts *facts)
+{
+    return g_strdup_printf("bound to %s (%s)",
+                           facts->device->driver ?: "no driver",
+                           facts->device->vfio);
+}
+
+/*
+ * Has it a device node?
+ */
+
+IOMMUFDFinding *no_device_nodes(const Facts *facts, const char *path)
+{
+    IOMMUFDHost *host = facts->host;
+    const char *release = host_release(host) ?: "here";
+
+    if (host_kernel_before(host, 6, 6)) {
+        return finding_kernel_too_old_cdev(facts->err, release, path);
+    }
+    if (host_option(host, "CONFIG_VFIO_DEVICE_CDEV") == 'n') {
+        return finding_kernel_without_cdev_built(facts->err, release,
+            host_option(host, "CONFIG_IOMMUFD") == 'n' ?
+            "CONFIG_IOMMUFD, which VFIO device nodes need" :
+            "CONFIG_VFIO_DEVICE_CDEV", path);
+    }
+    return finding_kernel_without_cdev_maybe(facts->err, path);
+}
+
+IOMMUFDFinding *check_device_number(const Facts *facts)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+    g_autofree char *path = NULL;
+    g_autofree char *text = NULL;
+    g_autofree char *start = NULL;
+
+    if (!device || !device->vfio || device->has_devt) {
+        return NULL;
+    }
+    path = g_build_filename(device->path, "vfio-dev", device->vfio, "dev",
+                            NULL);
+    text = dir_text(facts->host->dir, path);
+    if (text) {
+        start = g_strndup(g_strchomp(text), 32);
+        return finding_sysfs_malformed_devt(EINVAL, path, start);
+    }
+    return errno == ENOENT ? no_device_nodes(facts, path) :
+           finding_sysfs_unreadable_read(errno, path);
+}
+
+IOMMUFDFinding *check_device_node(const Facts *facts)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+    g_autofree char *node = NULL;
+    bool wrong = true;
+    int err = facts->err;
+
+    if (!device || !device->vfio || !device->has_devt) {
+        return NULL;
+    }
+    node = g_build_filename(NODE_DIR, device->vfio, NULL);
+    if (!facts->failure) {
+        err = node_errno(facts, node, device->devt, &wrong);
+    }
+    return err || wrong ? node_finding(facts, node, device->devt, err) : NULL;
+}
+
+char *shown_device_node(const Facts *facts)
+{
+    return facts->device->has_devt ?
+           g_strdup_printf("user %u can read and write " NODE_DIR "/%s",
+                           geteuid(), facts->device->vfio) : NULL;
+}

@@ -1,0 +1,256 @@
+/*
+ * Checks of a host, before anything is tried
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "checks.h"
+
+#define KIB 1024
+
+/* Below it hardly any guest fits */
+#define LOCKED_WARN (1024 * 1024 * 1024ULL)
+
+#define NODE_DIR "/dev/vfio/devices"
+
+char *join_some(const GPtrArray *names)
+{
+    GString *text = g_string_new(NULL);
+    guint most = 6;
+
+    for (guint i = 0; i < MIN(names->len, most); i++) {
+        g_autofree char *shown = g_strescape(names->pdata[i], NULL);
+
+        g_string_append_printf(text, "%s%s", i ? ", " : "", shown);
+    }
+    if (names->len > most) {
+        g_string_append_printf(text, " and %u more", names->len - most);
+    }
+    return g_string_free(text, false);
+}
+
+char *size_shown(uint64_t bytes)
+{
+    static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
+    size_t unit = 0;
+
+    while (unit + 1 < G_N_ELEMENTS(units) && bytes >= KIB &&
+           (bytes % KIB == 0 || bytes >= 100 * KIB)) {
+        bytes /= KIB;
+        unit++;
+    }
+    return g_strdup_printf("%" PRIu64 " %s", bytes, units[unit]);
+}
+
+/*
+ * The kernel
+ */
+
+IOMMUFDFinding *check_kernel(const Facts *facts)
+{
+    return host_release(facts->host) ? NULL :
+           finding_sysfs_unreadable_kernel(0);
+}
+
+char *shown_kernel(const Facts *facts)
+{
+    return g_strdup_printf("Linux %s", host_release(facts->host));
+}
+
+IOMMUFDFinding *check_sysfs(const Facts *facts)
+{
+    return dir_seen(facts->host->dir, "sys/bus") == IOMMUFD_SEEN_YES ? NULL :
+           finding_sysfs_missing_sysfs(0, "/sys");
+}
+
+IOMMUFDFinding *check_vfio_drivers(const Facts *facts)
+{
+    g_autoptr(GPtrArray) drivers = host_vfio_drivers(facts->host);
+    const char *release = host_release(facts->host);
+
+    if (drivers->len) {
+        return NULL;
+    }
+    return host_option(facts->host, "CONFIG_VFIO_PCI") == 'n' ?
+           finding_kernel_without_driver_host(0, release ?: "here") :
+           finding_module_not_loaded_host(0);
+}
+
+char *shown_vfio_drivers(const Facts *facts)
+{
+    g_autoptr(GPtrArray) drivers = host_vfio_drivers(facts->host);
+    g_autofree char *shown = NULL;
+
+    for (guint i = 0; i < drivers->len; i++) {
+        char *path = drivers->pdata[i];
+
+        drivers->pdata[i] = g_path_get_basename(path);
+        g_free(path);
+    }
+    shown = join_some(drivers);
+    return g_strdup_printf("drivers: %s", shown);
+}
+
+/* Does the kernel show that VFIO devices have nodes? */
+static bool nodes_seen(IOMMUFDHost *host)
+{
+    Dir class = { host->root, "/sys/class/vfio-dev" };
+    g_autoptr(GPtrArray) names = dir_list(class, "");
+    g_autofree char *line = NULL;
+
+    for (guint i = 0; names && i < names->len; i++) {
+        g_autofree char *attr = g_build_filename(names->pdata[i], "dev", NULL);
+
+        if (dir_seen(class, attr) == IOMMUFD_SEEN_YES) {
+            return true;
+        }
+    }
+    dir_find_line(host->dir, "proc/devices", " vfio-dev\n", &line);
+    return line;
+}
+
+/* Without iommufd they cannot be, and that has its own check */
+static bool nodes_excluded(IOMMUFDHost *host)
+{
+    return host_option(host, "CONFIG_IOMMUFD") == 'n' &&
+           !host_kernel_before(host, 6, 6);
+}
+
+IOMMUFDFinding *check_device_nodes(const Facts *facts)
+{
+    IOMMUFDHost *host = facts->host;
+    char option = host_option(host, "CONFIG_VFIO_DEVICE_CDEV");
+    bool loaded;
+
+    if (nodes_seen(host) || option == 'y' || nodes_excluded(host)) {
+        return NULL;
+    }
+    loaded = dir_seen(host->dir, "sys/class/vfio-dev") == IOMMUFD_SEEN_YES &&
+             dir_seen(host->dir, "proc/devices") == IOMMUFD_SEEN_YES;
+    return option == 'n' || loaded || host_kernel_before(host, 6, 6) ?
+           no_device_nodes(facts, NODE_DIR) : NULL;
+}
+
+IOMMUFDFinding *check_device_nodes_known(const Facts *facts)
+{
+    return nodes_seen(facts->host) || nodes_excluded(facts->host) ||
+           host_option(facts->host, "CONFIG_VFIO_DEVICE_CDEV") ? NULL :
+           finding_kernel_without_cdev_unknown(0);
+}
+
+char *shown_device_nodes(const Facts *facts)
+{
+    return nodes_seen(facts->host) ?
+           g_strdup("the kernel provides VFIO device nodes") :
+           nodes_excluded(facts->host) ? NULL :
+           g_strdup("the kernel is built with CONFIG_VFIO_DEVICE_CDEV");
+}
+
+/*
+ * The IOMMU
+ */
+
+IOMMUFDFinding *iommufd_host_interrupts_finding(IOMMUFDHost *host)
+{
+    return interrupts_not_isolated(iommufd_host_interrupts(host)) ?
+           finding_no_interrupt_isolation_off(0, "devices", "") : NULL;
+}
+
+IOMMUFDFinding *check_host_interrupts(const Facts *facts)
+{
+    return iommufd_host_interrupts_finding(facts->host);
+}
+
+IOMMUFDFinding *check_unsafe_interrupts(const Facts *facts)
+{
+    const IOMMUFDInterrupts *interrupts =
+        iommufd_host_interrupts(facts->host);
+
+    return interrupts->known && !interrupts->isolated &&
+           interrupts->allow_unsafe ?
+           finding_no_interrupt_isolation_accepted(0) : NULL;
+}
+
+char *shown_host_interrupts(const Facts *facts)
+{
+    return iommufd_host_interrupts(facts->host)->isolated ?
+           g_strdup("interrupt remapping is on") : NULL;
+}
+
+char *shown_host_iommu(const Facts *facts)
+{
+    g_autoptr(GPtrArray) iommus = dir_list(facts->host->dir,
+                                           "sys/class/iommu");
+
+    return iommus ? join_some(iommus) : NULL;
+}
+
+/*
+ * Memory
+ */
+
+IOMMUFDFinding *check_memory_limit(const Facts *facts)
+{
+    const Locked *locked = host_locked(facts->host);
+    g_autofree char *size = size_shown(locked->limit);
+
+    if ((locked->has_ipc_lock && locked->initial_userns) ||
+        locked->limit >= LOCKED_WARN) {
+        return NULL;
+    }
+    return finding_locked_memory_limit_check(0, size, geteuid(),
+        locked->has_ipc_lock ?
+        ", and CAP_IPC_LOCK in a user namespace does not lift it" : "");
+}
+
+char *shown_memory_limit(const Facts *facts)
+{
+    const Locked *locked = host_locked(facts->host);
+    g_autofree char *size = size_shown(locked->limit);
+
+    if (locked->has_ipc_lock && locked->initial_userns) {
+        return g_strdup_printf("no limit for user %u (CAP_IPC_LOCK)",
+                               geteuid());
+    }
+    return locked->limit == UINT64_MAX ? g_strdup("no limit") :
+           g_strdup_printf("user %u may lock %s", geteuid(), size);
+}
+
+char *shown_control_group(const Facts *facts)
+{
+    Cgroup cgroup = host_cgroup(facts->host);
+    g_autofree char *size = size_shown(cgroup.limit);
+
+    return cgroup.known ?
+           g_strdup_printf("the control group is limited to %s of memory",
+                           size) : NULL;
+}
+
+char *shown_huge_pages(const Facts *facts)
+{
+    Dir dir = { facts->host->root, "/sys/kernel/mm/hugepages" };
+    g_autoptr(GPtrArray) sizes = dir_list(dir, "");
+    g_autoptr(GString) text = g_string_new(NULL);
+    uint64_t kib, total, available;
+
+    for (guint i = 0; sizes && i < sizes->len; i++) {
+        g_autofree char *path = g_build_filename(dir.path, sizes->pdata[i],
+                                                 NULL);
+        Dir pages = { dir.root, path };
+        g_autofree char *size = NULL;
+
+        if (sscanf(sizes->pdata[i], "hugepages-%" SCNu64 "kB", &kib) != 1 ||
+            !dir_number(pages, "nr_hugepages", &total) || !total ||
+            !dir_number(pages, "free_hugepages", &available)) {
+            continue;
+        }
+        size = size_shown(kib * KIB);
+        g_string_append_printf(text, "%s%" PRIu64 " of %" PRIu64 " free, "
+                               "%s each", text->len ? "; " : "", available,
+                               total, size);
+    }
+    return g_strdup(text->len ? text->str : "none reserved");
+}

@@ -1,0 +1,136 @@
+/*
+ * Facts about a host, its devices and the descriptors of this process
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef BACKENDS_IOMMUFD_DIAG_FACTS_H
+#define BACKENDS_IOMMUFD_DIAG_FACTS_H
+
+#include "path.h"
+
+/*
+ * host.c: what is read is kept
+ */
+
+/* Limits of this process, and what it has pinned; all in bytes */
+typedef struct Locked {
+    /* UINT64_MAX without a limit or if it is not known */
+    uint64_t limit;
+    bool has_ipc_lock;
+    /* the user namespace that the kernel takes capabilities from */
+    bool initial_userns;
+    uint64_t uid;
+    uint64_t pinned;
+    uint64_t locked;
+} Locked;
+
+/* The memory of this process's control group; known if it has a limit */
+typedef struct Cgroup {
+    bool known;
+    uint64_t limit;
+    uint64_t left;
+} Cgroup;
+
+struct IOMMUFDHost {
+    char *root;
+    /* the directory "/" */
+    Dir dir;
+    /* until when processes may be looked through, 0 before the first look */
+    int64_t time_limit;
+    int64_t deadline;
+    /* by the real path of the device, or by the path if it is not known */
+    GHashTable *devices;
+    char *release;
+    /* values of the options with VFIO or IOMMUFD in the name, or NULL */
+    GHashTable *options;
+    bool options_known;
+    bool iommufd_read;
+    IOMMUFDSeen iommufd;
+    dev_t iommufd_devt;
+    bool interrupts_read;
+    IOMMUFDInterrupts interrupts;
+    Locked *locked;
+    /* from a dev_t (as gint64) to the process that has it open */
+    GHashTable *holders;
+    bool all_processes;
+    /* real paths of the members of /sys/class/block and /sys/class/net */
+    GPtrArray *disks;
+    GPtrArray *nets;
+};
+
+const char *host_release(IOMMUFDHost *host);
+/* Is the kernel older than this?  False if its version is not known. */
+bool host_kernel_before(IOMMUFDHost *host, unsigned int major,
+                        unsigned int minor);
+/* 'y', 'm', 'n', or 0 if no configuration of the kernel can be read */
+char host_option(IOMMUFDHost *host, const char *option);
+bool host_ships_module(IOMMUFDHost *host, const char *module);
+/* Has the kernel an iommufd?  If so, *@devt is its number. */
+IOMMUFDSeen host_iommufd(IOMMUFDHost *host, dev_t *devt);
+const Locked *host_locked(IOMMUFDHost *host);
+Cgroup host_cgroup(IOMMUFDHost *host);
+/* MemAvailable in bytes, false if it is not known */
+bool host_available(IOMMUFDHost *host, uint64_t *bytes);
+
+/*
+ * processes.c: looking through all processes, for a limited time
+ */
+
+/*
+ * Another process that has the character device @devt open, as "process 12
+ * (NAME)", or NULL; the string is the host's
+ */
+const char *host_holder(IOMMUFDHost *host, dev_t devt);
+/* Has the last look seen all processes, with what they have open? */
+bool host_sees_all(IOMMUFDHost *host);
+/* What other processes of the user have pinned, as far as it is seen */
+uint64_t host_pinned_by_others(IOMMUFDHost *host);
+
+/*
+ * device.c
+ */
+
+Dir device_dir(const IOMMUFDHostDevice *device);
+/* The device whose VFIO device node is open at @fd, or NULL */
+IOMMUFDHostDevice *host_device_of_fd(IOMMUFDHost *host, int fd);
+/* A driver that keeps others away and uses the device for nothing */
+bool driver_is_stub(const char *driver);
+/* The drivers with vfio in the name, of all buses: their directories */
+GPtrArray *host_vfio_drivers(IOMMUFDHost *host);
+
+/* I/O addresses that are no memory for a device, both ends included */
+typedef struct ReservedRegion {
+    uint64_t start;
+    uint64_t last;
+    /* as the kernel calls it */
+    char type[20];
+} ReservedRegion;
+
+/* An array of #ReservedRegion: those of the device's IOMMU group */
+GArray *device_reserved_regions(const IOMMUFDHostDevice *device);
+char *reserved_region_shown(const ReservedRegion *region);
+
+/*
+ * descriptor.c
+ */
+
+typedef enum FdKind {
+    FD_CLOSED,
+    FD_IOMMU,
+    FD_VFIO_DEVICE,
+    FD_VFIO_GROUP,
+    FD_VFIO_CONTAINER,
+    FD_VFIO_LEGACY_DEVICE,
+    FD_OTHER,
+    /* a character device that nothing readable tells more of */
+    FD_UNKNOWN,
+} FdKind;
+
+/* What a descriptor of this process is; *@what is a noun phrase, or NULL */
+FdKind fd_kind(IOMMUFDHost *host, int fd, char **what);
+const char *file_type(mode_t mode);
+
+#endif

@@ -1,0 +1,194 @@
+/*
+ * Looking through all processes of a host
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "facts.h"
+
+#define KIB 1024
+/* What the kernel calls the PID namespace in which every process is seen */
+#define INITIAL_PID_NAMESPACE "pid:[4026531836]"
+
+typedef struct Walk {
+    IOMMUFDHost *host;
+    DIR *proc;
+    const char *self;
+    /* all processes, and what they have, could be seen so far */
+    bool all;
+} Walk;
+
+/* Returns the next process but this one, NULL at the end or after too long */
+static const char *next_process(Walk *walk)
+{
+    struct dirent *entry;
+
+    while ((entry = readdir(walk->proc))) {
+        if (!g_ascii_isdigit(*entry->d_name) ||
+            g_str_equal(entry->d_name, walk->self)) {
+            continue;
+        }
+        if (g_get_monotonic_time() > walk->host->deadline) {
+            walk->all = false;
+            return NULL;
+        }
+        return entry->d_name;
+    }
+    return NULL;
+}
+
+static bool walk_begin(Walk *walk, IOMMUFDHost *host, const char *self)
+{
+    g_autofree char *proc = dir_full(host->dir, "proc");
+    g_autofree char *pid_ns = dir_link(host->dir, "proc/self/ns/pid");
+
+    if (!host->deadline) {
+        host->deadline = g_get_monotonic_time() +
+                         (host->time_limit ?: G_USEC_PER_SEC);
+    }
+    *walk = (Walk) {
+        .host = host,
+        .proc = opendir(proc),
+        .self = self,
+        .all = !g_strcmp0(pid_ns, INITIAL_PID_NAMESPACE),
+    };
+    return walk->proc;
+}
+
+/*
+ * Who has a character device open
+ */
+
+/* Other files might be on a server that does not answer */
+static bool is_device(int fds, const char *name, struct stat *st)
+{
+    char target[64];
+    ssize_t len = readlinkat(fds, name, target, sizeof(target));
+
+    return len > 5 && !memcmp(target, "/dev/", 5) &&
+           !fstatat(fds, name, st, 0) && S_ISCHR(st->st_mode);
+}
+
+/* Returns false if what the process has open cannot be seen */
+static bool note_devices(Walk *walk, const char *pid)
+{
+    g_autofree char *path = g_build_filename(pid, "fd", NULL);
+    int fd = openat(dirfd(walk->proc), path,
+                    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *fds = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+    struct stat st;
+
+    if (!fds) {
+        /* it may have ended meanwhile */
+        return errno == ENOENT || errno == ESRCH;
+    }
+    while ((entry = readdir(fds))) {
+        gint64 devt;
+
+        if (g_ascii_isdigit(*entry->d_name) &&
+            is_device(dirfd(fds), entry->d_name, &st)) {
+            devt = st.st_rdev;
+            if (!g_hash_table_contains(walk->host->holders, &devt)) {
+                g_hash_table_insert(walk->host->holders,
+                                    g_memdup2(&devt, sizeof(devt)),
+                                    g_strdup(pid));
+            }
+        }
+    }
+    closedir(fds);
+    return true;
+}
+
+static void look_for_holders(IOMMUFDHost *host)
+{
+    g_autofree char *self = g_strdup_printf("%d", getpid());
+    const char *pid;
+    Walk walk;
+
+    host->holders = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free,
+                                          g_free);
+    if (!walk_begin(&walk, host, self)) {
+        return;
+    }
+    while ((pid = next_process(&walk))) {
+        walk.all &= note_devices(&walk, pid);
+    }
+    host->all_processes = walk.all;
+    closedir(walk.proc);
+}
+
+const char *host_holder(IOMMUFDHost *host, dev_t devt)
+{
+    gint64 key = devt;
+    g_autofree char *comm = NULL;
+    g_autofree char *name = NULL;
+    const char *pid;
+    char *shown;
+
+    if (!host->holders) {
+        look_for_holders(host);
+    }
+    pid = g_hash_table_lookup(host->holders, &key);
+    if (!pid || !g_ascii_isdigit(*pid)) {
+        return pid;
+    }
+    comm = g_build_filename("proc", pid, "comm", NULL);
+    name = dir_attr(host->dir, comm);
+    shown = g_strdup_printf("process %s (%s)", pid, name ?: "?");
+    g_hash_table_insert(host->holders, g_memdup2(&key, sizeof(key)), shown);
+    return shown;
+}
+
+bool host_sees_all(IOMMUFDHost *host)
+{
+    if (!host->holders) {
+        look_for_holders(host);
+    }
+    return host->all_processes;
+}
+
+/*
+ * What the processes of a user have pinned
+ */
+
+/* What the process has pinned in KiB, 0 if it is not the user's */
+static uint64_t pinned_by(const char *status, uint64_t uid)
+{
+    const char *owner = strstr(status, "\nUid:");
+    const char *pinned = strstr(status, "\nVmPin:");
+
+    if (!owner || !pinned || g_ascii_strtoull(owner + 5, NULL, 10) != uid) {
+        return 0;
+    }
+    return g_ascii_strtoull(pinned + 7, NULL, 10);
+}
+
+uint64_t host_pinned_by_others(IOMMUFDHost *host)
+{
+    g_autofree char *self = g_strdup_printf("%d", getpid());
+    uint64_t uid = host_locked(host)->uid;
+    uint64_t kib = 0;
+    const char *pid;
+    Walk walk;
+
+    if (!walk_begin(&walk, host, self)) {
+        return 0;
+    }
+    while ((pid = next_process(&walk))) {
+        g_autofree char *name = g_build_filename("proc", pid, "status", NULL);
+        g_autofree char *status = dir_text(host->dir, name);
+
+        if (status) {
+            kib += pinned_by(status, uid);
+        } else {
+            walk.all &= errno == ENOENT || errno == ESRCH;
+        }
+    }
+    host->all_processes = walk.all;
+    closedir(walk.proc);
+    return kib * KIB;
+}
