@@ -13,9 +13,7 @@
 #include "qapi/qapi-commands-iommufd.h"
 #include "qom/object_interfaces.h"
 #include "system/iommufd.h"
-#include "system/iommufd-diag.h"
 #include "system/iommufd-error.h"
-#include "system/iommufd-survey.h"
 
 #define IOMMU_NODE "/dev/iommu"
 
@@ -47,20 +45,16 @@ static IOMMUFDKernelInfo *query_kernel(int fd)
 
 static IOMMUFDFinding *query_node(IOMMUFDKernelInfo **kernel)
 {
-    IOMMUFDFinding *finding = NULL;
-    int fd = qemu_open_old(IOMMU_NODE, O_RDWR);
+    IOMMUFDFinding *finding;
+    int fd;
 
-    if (fd < 0) {
-        return iommufd_diag_iommu_open("/", errno);
-    }
-    if (iommufd_fd_is_iommufd(fd)) {
+    finding = iommufd_probe_node(&fd);
+    if (!finding) {
         *kernel = query_kernel(fd);
         (*kernel)->has_default_accounting =
             query_accounting(fd, &(*kernel)->default_accounting);
-    } else {
-        finding = iommufd_diag_iommu_fd("/", fd, false, errno);
+        close(fd);
     }
-    close(fd);
     return finding;
 }
 
@@ -113,14 +107,14 @@ static void set_finding(IOMMUFDInfo *info, const IOMMUFDFinding *finding)
 /* Only physical devices need it, so iommufd as such is available */
 static void query_interrupts(IOMMUFDInfo *info)
 {
-    IOMMUFDInterrupts interrupts = iommufd_interrupts("/");
-    g_autoptr(IOMMUFDFinding) finding =
-        iommufd_forecast_interrupts(&interrupts);
+    g_autoptr(IOMMUFDHost) host = iommufd_host_new("/");
+    const IOMMUFDInterrupts *interrupts = iommufd_host_interrupts(host);
+    g_autoptr(IOMMUFDFinding) finding = iommufd_host_interrupts_finding(host);
 
-    info->kernel->has_interrupt_isolation = interrupts.known;
-    info->kernel->interrupt_isolation = interrupts.isolated;
-    info->kernel->has_allow_unsafe_interrupts = interrupts.parameter_known;
-    info->kernel->allow_unsafe_interrupts = interrupts.allow_unsafe;
+    info->kernel->has_interrupt_isolation = interrupts->known;
+    info->kernel->interrupt_isolation = interrupts->isolated;
+    info->kernel->has_allow_unsafe_interrupts = interrupts->parameter_known;
+    info->kernel->allow_unsafe_interrupts = interrupts->allow_unsafe;
     if (finding) {
         set_finding(info, finding);
     }

@@ -9,6 +9,8 @@
 #include "qemu/osdep.h"
 #include "checks.h"
 
+#define UNSAFE "sys/module/iommufd/parameters/allow_unsafe_interrupts"
+
 IOMMUFDHostDevice *facts_device(const Facts *facts,
                                 const IOMMUFDDevice *device)
 {
@@ -234,9 +236,9 @@ static char *host_members(const Facts *facts)
         g_autofree char *use = NULL;
         bool in_use;
 
-        /* itself, if it is not bound yet */
+        /* itself, if it is not bound yet, and drivers that do no DMA */
         if (member == facts->device || !member->driver ||
-            driver_is_stub(member->driver) ||
+            g_str_equal(member->driver, "pci-stub") ||
             g_str_equal(member->driver, "pcieport") ||
             member->vfio_dev != IOMMUFD_SEEN_NO) {
             continue;
@@ -272,7 +274,7 @@ IOMMUFDFinding *check_bind_interrupts(const Facts *facts)
                                         "by host drivers: ", members, NULL) :
                   NULL;
     }
-    return interrupts->parameter_known ?
+    return dir_seen(facts->host->dir, UNSAFE) != IOMMUFD_SEEN_UNKNOWN ?
            finding_no_interrupt_isolation_off(facts->err, whose,
                                               besides ?: "") :
            finding_no_interrupt_isolation_maybe(facts->err, whose,

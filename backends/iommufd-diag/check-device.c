@@ -79,7 +79,7 @@ IOMMUFDFinding *check_device_there(const Facts *facts)
     case IOMMUFD_SEEN_NO:
         return no_device(facts);
     case IOMMUFD_SEEN_UNKNOWN:
-        return dir_seen(dir, "sys/bus") == IOMMUFD_SEEN_YES || !facts->err ?
+        return host_has_sysfs(facts->host) ?
                finding_sysfs_unreadable_read(facts->err, device->path) :
                finding_sysfs_missing_sysfs(facts->err, device->path);
     default:

@@ -62,7 +62,7 @@ char *shown_kernel(const Facts *facts)
 
 IOMMUFDFinding *check_sysfs(const Facts *facts)
 {
-    return dir_seen(facts->host->dir, "sys/bus") == IOMMUFD_SEEN_YES ? NULL :
+    return host_has_sysfs(facts->host) ? NULL :
            finding_sysfs_missing_sysfs(0, "/sys");
 }
 

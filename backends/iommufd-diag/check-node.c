@@ -204,7 +204,8 @@ IOMMUFDFinding *check_iommufd(const Facts *facts)
                                                  missing);
     }
     return option == 'y' ?
-           finding_unknown_iommufd_not_started(facts->err, release) :
+           finding_unknown_iommufd_not_started(facts->err, IOMMU_NODE, missing,
+                                               release) :
            finding_kernel_without_iommufd_maybe(facts->err, IOMMU_NODE,
                                                 missing);
 }

@@ -70,7 +70,7 @@ static const Check device_checks[] = {
     { NODE, 0, check_device_iommu, "iommu-group", shown_device_group, FAIL,
       "device" },
     { NODE, 0, check_device_driver, "driver", shown_device_driver, FAIL,
-      "device" },
+      "iommu-group" },
     { NODE, 0, check_device_number, "device-node", NULL, FAIL, "driver" },
     { NODE, 0, check_device_node, "device-node", shown_device_node, FAIL,
       "driver" },

@@ -99,9 +99,16 @@ IOMMUFDHostDevice *iommufd_host_device(IOMMUFDHost *host, const char *path)
 
 IOMMUFDHostDevice *host_device_of_fd(IOMMUFDHost *host, int fd)
 {
-    g_autofree char *path = iommufd_sysfs_of_fd(host->root, fd);
+    g_autofree char *vfio = NULL;
+    g_autofree char *path = iommufd_sysfs_of_fd(host->root, fd, &vfio);
+    IOMMUFDHostDevice *device = path ? iommufd_host_device(host, path) : NULL;
 
-    return path ? iommufd_host_device(host, path) : NULL;
+    /* Links can be read where directories cannot be listed */
+    if (device && !device->vfio) {
+        device->vfio = g_steal_pointer(&vfio);
+        device->vfio_dev = IOMMUFD_SEEN_YES;
+    }
+    return device;
 }
 
 /*

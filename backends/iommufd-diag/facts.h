@@ -61,6 +61,8 @@ struct IOMMUFDHost {
     GPtrArray *nets;
 };
 
+/* False only if there is none, rather than one that cannot be read */
+bool host_has_sysfs(IOMMUFDHost *host);
 const char *host_release(IOMMUFDHost *host);
 /* Is the kernel older than this?  False if its version is not known. */
 bool host_kernel_before(IOMMUFDHost *host, unsigned int major,

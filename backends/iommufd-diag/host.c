@@ -8,6 +8,7 @@
 
 #include "qemu/osdep.h"
 #include <sys/sysmacros.h>
+#include <sys/resource.h>
 #include "facts.h"
 
 #define KIB 1024
@@ -53,6 +54,13 @@ void iommufd_host_free(IOMMUFDHost *host)
         g_free(host->root);
         g_free(host);
     }
+}
+
+bool host_has_sysfs(IOMMUFDHost *host)
+{
+    g_autofree char *bus = dir_full(host->dir, "sys/bus");
+
+    return !access(bus, F_OK) || errno != ENOENT;
 }
 
 /*
@@ -169,7 +177,8 @@ static IOMMUFDSeen read_iommufd(IOMMUFDHost *host)
         return IOMMUFD_SEEN_NO;
     }
     return dir_seen(host->dir, "sys/class/misc") == IOMMUFD_SEEN_YES ?
-           dir_seen(host->dir, "sys/class/misc/iommu") : IOMMUFD_SEEN_UNKNOWN;
+           dir_seen(host->dir, "sys/class/misc/iommu/dev") :
+           IOMMUFD_SEEN_UNKNOWN;
 }
 
 IOMMUFDSeen host_iommufd(IOMMUFDHost *host, dev_t *devt)
@@ -228,6 +237,16 @@ static uint64_t status_number(IOMMUFDHost *host, const char *key, int base,
     return text ? g_ascii_strtoull(text, NULL, base) : unknown;
 }
 
+/* The text that /proc has, where a security module hides that */
+static char *own_limit(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_MEMLOCK, &limit) ||
+           limit.rlim_cur == RLIM_INFINITY ? NULL :
+           g_strdup_printf("%" PRIu64, (uint64_t)limit.rlim_cur);
+}
+
 const Locked *host_locked(IOMMUFDHost *host)
 {
     g_autofree char *limit = NULL;
@@ -239,6 +258,9 @@ const Locked *host_locked(IOMMUFDHost *host)
         return host->locked;
     }
     limit = dir_value(host->dir, "proc/self/limits", "Max locked memory");
+    if (!limit && g_str_equal(host->root, "/")) {
+        limit = own_limit();
+    }
     caps = status_number(host, "CapEff:", 16, UINT64_MAX);
     uid_map = dir_attr(host->dir, "proc/self/uid_map");
     if (uid_map) {

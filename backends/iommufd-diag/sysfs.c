@@ -10,7 +10,7 @@
 #include <sys/sysmacros.h>
 #include "system/iommufd-diag.h"
 
-char *iommufd_sysfs_of_fd(const char *root, int fd)
+char *iommufd_sysfs_of_fd(const char *root, int fd, char **vfio)
 {
     g_autofree char *link = NULL;
     g_autofree char *target = NULL;
@@ -24,11 +24,14 @@ char *iommufd_sysfs_of_fd(const char *root, int fd)
     link = g_strdup_printf("%s/sys/dev/char/%u:%u", root, major(st.st_rdev),
                            minor(st.st_rdev));
     target = g_file_read_link(link, NULL);
-    /* "../../devices/...": a link that need not lead anywhere in tests */
+    /* "../../devices/...", which is not followed: /sys/devices may be hidden */
     node = target ? g_canonicalize_filename(target, "/sys/dev/char") : NULL;
     vfio_dev = node ? g_path_get_dirname(node) : NULL;
     if (!vfio_dev || !g_str_has_suffix(vfio_dev, "/vfio-dev")) {
         return NULL;
+    }
+    if (vfio) {
+        *vfio = g_path_get_basename(node);
     }
     return g_path_get_dirname(vfio_dev);
 }

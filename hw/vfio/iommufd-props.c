@@ -193,7 +193,7 @@ static void vfio_check_sysfsdev(const char *sysfsdev, const char *host)
 static void vfio_check_other_options(const VFIODevice *vbasedev,
                                      const char *host)
 {
-    g_autofree char *device = iommufd_diag_sysfsdev("/", NULL, vbasedev->fd);
+    g_autofree char *device = iommufd_sysfs_of_fd("/", vbasedev->fd, NULL);
     g_autofree char *what = g_strdup_printf("fd %d", vbasedev->fd);
     const char *sysfsdev = vbasedev->sysfsdev;
     g_autofree char *path = sysfsdev ? realpath(sysfsdev, NULL) : NULL;
@@ -250,10 +250,11 @@ bool vfio_iommufd_check_options(const VFIODevice *vbasedev, Error **errp)
 
 bool vfio_iommufd_is_mdev(const VFIODevice *vbasedev)
 {
-    g_autofree char *sysfsdev = iommufd_diag_sysfsdev("/", vbasedev->sysfsdev,
-                                                      vbasedev->fd);
+    g_autofree char *path = vbasedev->sysfsdev ?
+                            g_strdup(vbasedev->sysfsdev) :
+                            iommufd_sysfs_of_fd("/", vbasedev->fd, NULL);
 
-    return sysfsdev && iommufd_diag_is_mediated("/", sysfsdev);
+    return path && iommufd_sysfs_is_mediated("/", path);
 }
 
 bool vfio_iommufd_suggest(const VFIODevice *vbasedev, Error **errp)

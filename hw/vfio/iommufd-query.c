@@ -18,8 +18,9 @@
 
 static char *host_device_name(const VFIODevice *vbasedev)
 {
-    g_autofree char *path = iommufd_diag_sysfsdev("/", vbasedev->sysfsdev,
-                                                  vbasedev->fd);
+    g_autofree char *path = vbasedev->sysfsdev ?
+                            g_strdup(vbasedev->sysfsdev) :
+                            iommufd_sysfs_of_fd("/", vbasedev->fd, NULL);
 
     return path ? g_path_get_basename(path) : NULL;
 }

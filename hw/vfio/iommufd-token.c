@@ -19,7 +19,7 @@
 /* Where sysfs does not show the device, anything is possible */
 static bool vfio_maybe_sriov(int fd)
 {
-    g_autofree char *device = iommufd_diag_sysfsdev("/", NULL, fd);
+    g_autofree char *device = iommufd_sysfs_of_fd("/", fd, NULL);
     g_autofree char *physfn = NULL;
     g_autofree char *totalvfs = NULL;
 

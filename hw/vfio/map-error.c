@@ -7,13 +7,17 @@
  */
 
 #include "qemu/osdep.h"
+#include <sys/mman.h>
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "qemu/range.h"
 #include "qemu/rcu.h"
-#include "hw/vfio/iommufd-error.h"
+#include "qemu/units.h"
+#include "block/aio.h"
 #include "hw/vfio/map-error.h"
+#include "system/ramblock.h"
 #include "system/iommufd-error.h"
+#include "qemu/main-loop.h"
 #if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
 #include "vfio-iommufd.h"
 #endif
@@ -66,71 +70,213 @@ static GArray *usable_ranges(VFIOAnyContainer *bcontainer)
     return ranges;
 }
 
-static void error_map_iommufd(Error **errp, VFIOAnyContainer *bcontainer,
-                              IOMMUFDMap *map, int err)
+/*
+ * What QEMU knows of a mapping that has failed.  It is complete in itself, so
+ * that it can be looked at after the devices and the memory are gone.
+ */
+typedef struct {
+    IOMMUFDMap map;
+    IOMMUFDFailure failure;
+    GArray *ranges;
+    GArray *devices;
+    char *region;
+    char *file;
+} MapFailure;
+
+static void map_failure_free(MapFailure *f)
 {
-    VFIOIOMMUFDContainer *container = VFIO_IOMMU_IOMMUFD(bcontainer);
-    g_autoptr(GArray) ranges = usable_ranges(bcontainer);
-    g_autoptr(GArray) peers = g_array_new(false, false, sizeof(IOMMUFDPeer));
+    for (guint i = 0; i < f->devices->len; i++) {
+        IOMMUFDDevice *device = &g_array_index(f->devices, IOMMUFDDevice, i);
+
+        g_free((char *)device->name);
+        g_free((char *)device->sysfsdev);
+    }
+    g_array_unref(f->devices);
+    g_array_unref(f->ranges);
+    g_free(f->region);
+    g_free(f->file);
+    g_free(f);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MapFailure, map_failure_free)
+
+static void add_devices(MapFailure *f, VFIOIOMMUFDContainer *container)
+{
     VFIODevice *vbasedev;
     VFIOIOASHwpt *hwpt;
 
     QLIST_FOREACH(hwpt, &container->hwpt_list, next) {
         QLIST_FOREACH(vbasedev, &hwpt->device_list, hwpt_next) {
-            vfio_iommufd_add_peer(peers, vbasedev);
+            IOMMUFDDevice device = {
+                .name = g_strdup(vbasedev->name),
+                .sysfsdev = vbasedev->sysfsdev ?
+                            g_strdup(vbasedev->sysfsdev) :
+                            iommufd_sysfs_of_fd("/", vbasedev->fd, NULL),
+                .fd = -1,
+            };
+
+            g_array_append_val(f->devices, device);
         }
     }
-    map->total = ram_to_map(bcontainer->space->as, map->iova, map->size);
-    map->ranges = (const IOMMUFDRange *)ranges->data;
-    map->n_ranges = ranges->len;
-    map->page_size = bcontainer->pgsizes & -bcontainer->pgsizes;
-    map->peers = (const IOMMUFDPeer *)peers->data;
-    map->n_peers = peers->len;
-    iommufd_error_map(errp, container->be->fd, map, err);
+}
+
+/*
+ * Bytes without a page, UINT64_MAX if that cannot be told at once: a gigabyte
+ * of small pages takes about a millisecond
+ */
+static uint64_t unpopulated(void *vaddr, uint64_t size)
+{
+    size_t page = qemu_real_host_page_size();
+    size_t most = GiB;
+    g_autofree unsigned char *there = g_malloc(MIN(size, most) / page + 1);
+    uint64_t missing = 0;
+    gint64 end = g_get_monotonic_time() + 10 * 1000;
+
+    for (uint64_t done = 0; done < size; done += most) {
+        size_t len = MIN(size - done, most);
+
+        if (g_get_monotonic_time() > end ||
+            mincore(vaddr + done, len, there)) {
+            return UINT64_MAX;
+        }
+        for (size_t i = 0; i < DIV_ROUND_UP(len, page); i++) {
+            missing += there[i] & 1 ? 0 : page;
+        }
+    }
+    return missing;
+}
+
+static void add_backing(MapFailure *f, MemoryRegion *mr, void *vaddr,
+                        uint64_t size)
+{
+    RAMBlock *rb = mr ? mr->ram_block : NULL;
+    g_autofree char *link = NULL;
+    int fd;
+
+    f->map.unpopulated = UINT64_MAX;
+    if (!rb || f->map.device_memory) {
+        return;
+    }
+    fd = qemu_ram_get_fd(rb);
+    link = fd < 0 ? NULL : g_strdup_printf("/proc/self/fd/%d", fd);
+    f->file = link ? g_file_read_link(link, NULL) : NULL;
+    f->map.backing_file = f->file;
+    f->map.backing_page = qemu_ram_pagesize(rb);
+    f->map.backing_shared = qemu_ram_is_shared(rb);
+    f->map.backing_readonly = rb->flags & RAM_READONLY;
+    f->map.unpopulated = unpopulated(vaddr, size);
+}
+
+static MapFailure *map_failure_new(VFIOAnyContainer *bcontainer,
+                                   MemoryRegion *mr, hwaddr iova,
+                                   uint64_t size, void *vaddr, bool readonly,
+                                   int err)
+{
+    VFIOIOMMUFDContainer *container = VFIO_IOMMU_IOMMUFD(bcontainer);
+    MapFailure *f = g_new0(MapFailure, 1);
+
+    f->region = g_strdup(mr ? memory_region_name(mr) : "guest memory");
+    f->ranges = usable_ranges(bcontainer);
+    f->devices = g_array_new(false, false, sizeof(IOMMUFDDevice));
+    f->map = (IOMMUFDMap) {
+        .region = f->region,
+        .iova = iova,
+        .size = size,
+        .readonly = readonly,
+        .device_memory = mr && memory_region_is_ram_device(mr),
+        .total = ram_to_map(bcontainer->space->as, iova, size),
+        .mode = iommufd_accounting_mode(container->be->fd),
+        .ranges = (const IOMMUFDRange *)f->ranges->data,
+        .n_ranges = f->ranges->len,
+        .page_size = bcontainer->pgsizes & -bcontainer->pgsizes,
+    };
+    add_backing(f, mr, vaddr, size);
+    add_devices(f, container);
+    f->failure = (IOMMUFDFailure) {
+        .stage = IOMMUFD_STAGE_MAP,
+        .err = err,
+        .iommufd = container->be->fd,
+        .others = (const IOMMUFDDevice *)f->devices->data,
+        .n_others = f->devices->len,
+        .map = &f->map,
+    };
+    return f;
+}
+
+static void error_map_plain(Error **errp, MemoryRegion *mr, hwaddr iova,
+                            uint64_t size, int err)
+{
+    error_setg_errno(errp, err, "'%s' at 0x%" HWADDR_PRIx ", %" PRIu64
+                     " bytes, cannot be mapped for DMA",
+                     mr ? memory_region_name(mr) : "guest memory", iova, size);
+}
+
+static bool is_iommufd(VFIOAnyContainer *bcontainer)
+{
+    return object_dynamic_cast(OBJECT(bcontainer), TYPE_VFIO_IOMMU_IOMMUFD);
 }
 
 void vfio_error_map(Error **errp, VFIOAnyContainer *bcontainer,
                     MemoryRegion *mr, hwaddr iova, uint64_t size, void *vaddr,
                     bool readonly, int err)
 {
-    IOMMUFDMap map = {
-        .region = mr ? memory_region_name(mr) : "guest memory",
-        .iova = iova,
-        .size = size,
-        .vaddr = vaddr,
-        .readonly = readonly,
-        .device_memory = mr && memory_region_is_ram_device(mr),
-    };
+    g_autoptr(MapFailure) f = NULL;
 
     /* While a device is realized only the first error is kept */
-    if (!bcontainer->error &&
-        object_dynamic_cast(OBJECT(bcontainer), TYPE_VFIO_IOMMU_IOMMUFD)) {
-        error_map_iommufd(errp, bcontainer, &map, err);
+    if (bcontainer->error || !is_iommufd(bcontainer)) {
+        error_map_plain(errp, mr, iova, size, err);
         return;
     }
-    error_setg_errno(errp, err, "'%s' at 0x%" HWADDR_PRIx ", %" PRIu64
-                     " bytes, cannot be mapped for DMA", map.region, iova,
-                     size);
+    f = map_failure_new(bcontainer, mr, iova, size, vaddr, readonly, err);
+    iommufd_error(errp, &f->failure);
+}
+
+/*
+ * Reports on behalf of a guest
+ */
+
+static void report_later(void *opaque)
+{
+    g_autoptr(MapFailure) f = opaque;
+    Error *why = NULL;
+
+    iommufd_error(&why, &f->failure);
+    error_report_err(why);
+}
+
+/* Has there been no report of this kind for a minute? */
+static bool is_due(VFIOAnyContainer *bcontainer, bool device_memory, int err)
+{
+    int64_t now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+    int kind = (err & 63) + (device_memory ? 64 : 0);
+
+    if (now - bcontainer->map_reports_since > 60 * 1000) {
+        memset(bcontainer->map_reports, 0, sizeof(bcontainer->map_reports));
+        bcontainer->map_reports_since = now;
+    }
+    if (bcontainer->map_reports[kind / 64] & BIT_ULL(kind % 64)) {
+        return false;
+    }
+    bcontainer->map_reports[kind / 64] |= BIT_ULL(kind % 64);
+    return true;
 }
 
 void vfio_report_map(VFIOAnyContainer *bcontainer, MemoryRegion *mr,
                      hwaddr iova, uint64_t size, void *vaddr, bool readonly,
                      int err)
 {
+    bool device_memory = mr && memory_region_is_ram_device(mr);
     Error *why = NULL;
 
-    if (!bcontainer->map_error_reported) {
-        bcontainer->map_error_reported = true;
-        vfio_error_map(&why, bcontainer, mr, iova, size, vaddr, readonly, err);
-        error_report_err(why);
+    if (!is_due(bcontainer, device_memory, err)) {
+        return;
     }
-}
-
-void vfio_warn_device_memory(VFIODevice *vbasedev, Error *err)
-{
-    if (vbasedev) {
-        warn_report_err_once_cond(&vbasedev->dma_warned, err);
+    if (is_iommufd(bcontainer)) {
+        aio_bh_schedule_oneshot(qemu_get_aio_context(), report_later,
+                                map_failure_new(bcontainer, mr, iova, size,
+                                                vaddr, readonly, err));
     } else {
-        warn_report_err_once(err);
+        error_map_plain(&why, mr, iova, size, err);
+        error_report_err(why);
     }
 }

@@ -202,12 +202,14 @@ IOMMUFDFinding *iommufd_diagnose(const char *root,
  * iommufd_sysfs_of_fd: the device whose VFIO device node is open
  * @root: directory below which the host is read
  * @fd: any descriptor
+ * @vfio: set to the name of the VFIO device, such as vfio0, which the caller
+ *     frees; may be NULL
  *
  * Returns: the device's directory in sysfs without links and without @root,
  * to be freed by the caller; NULL if @fd is no such node, or if sysfs does not
  * show it.
  */
-char *iommufd_sysfs_of_fd(const char *root, int fd);
+char *iommufd_sysfs_of_fd(const char *root, int fd, char **vfio);
 
 /**
  * iommufd_sysfs_is_mediated: is this a mediated device?

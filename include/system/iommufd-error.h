@@ -29,6 +29,31 @@ IOMMUFDAccountingMode iommufd_accounting_mode(int fd);
 bool iommufd_fd_is_iommufd(int fd);
 
 /**
+ * iommufd_explain: why a step has failed
+ * @failure: the step; what it leaves out is looked up
+ *
+ * Without the diagnosis (CONFIG_IOMMUFD_DIAG), or if that finds nothing, it
+ * is the step and its errno.
+ *
+ * Returns: a finding that the caller frees, never NULL.
+ */
+IOMMUFDFinding *iommufd_explain(const IOMMUFDFailure *failure);
+
+/**
+ * iommufd_error_set: make an error of a finding
+ * @errp: set to the finding, in place of what it points to
+ * @finding: the finding; its remedy becomes the hint
+ */
+void iommufd_error_set(Error **errp, const IOMMUFDFinding *finding);
+
+/**
+ * iommufd_error: report why a step has failed
+ * @errp: set to the cause, in place of what it points to
+ * @failure: the step
+ */
+void iommufd_error(Error **errp, const IOMMUFDFailure *failure);
+
+/**
  * iommufd_open_node: open /dev/iommu
  * @errp: set if that fails, with the cause in the message and the remedy in
  *     the hint
@@ -36,6 +61,14 @@ bool iommufd_fd_is_iommufd(int fd);
  * Returns: a descriptor that the caller closes, or -1.
  */
 int iommufd_open_node(Error **errp);
+
+/**
+ * iommufd_probe_node: see whether /dev/iommu can be used
+ * @fd: set to a descriptor that the caller closes, or -1
+ *
+ * Returns: why not, to be freed by the caller, or NULL.
+ */
+IOMMUFDFinding *iommufd_probe_node(int *fd);
 
 /**
  * iommufd_check: check that an object's iommufd can be used
@@ -61,50 +94,13 @@ bool iommufd_check(const IOMMUFDBackend *be, Error **errp);
 void iommufd_error_device_node(Error **errp, const char *sysfsdev, int err);
 
 /**
- * iommufd_error_bind: report why a device was not bound to an iommufd
- * @errp: set to the cause
- * @device: the device
- * @err: errno of the bind
- */
-void iommufd_error_bind(Error **errp, const IOMMUFDDevice *device, int err);
-
-/**
- * iommufd_error_device_fd: report what is wrong with a device's descriptor
- * @errp: set to the cause, in place of what it points to, if something is
- *     wrong; else left alone
- * @device: the device
- * @err: errno of what was tried with the descriptor
- */
-void iommufd_error_device_fd(Error **errp, const IOMMUFDDevice *device,
-                             int err);
-
-/**
- * iommufd_error_attach: report why a bound device got no page tables
- * @errp: set to the cause
- * @step: the step that failed
- * @device: the device
- * @err: errno of the step
- */
-void iommufd_error_attach(Error **errp, IOMMUFDStep step,
-                          const IOMMUFDDevice *device, int err);
-
-/**
- * iommufd_error_page_table: the same, for a step that does not know its device
+ * iommufd_error_page_table: report a step that does not know its device
  * @errp: set to the cause
  * @be: the iommufd object
- * @step: the step that failed
+ * @stage: the step that failed
  * @err: errno of the step
  */
 void iommufd_error_page_table(Error **errp, const IOMMUFDBackend *be,
-                              IOMMUFDStep step, int err);
-
-/**
- * iommufd_error_map: report why guest memory was not mapped for DMA
- * @errp: set to the cause
- * @iommufd: descriptor of the iommufd
- * @map: the mapping; its memory accounting mode is filled in
- * @err: errno of the mapping
- */
-void iommufd_error_map(Error **errp, int iommufd, IOMMUFDMap *map, int err);
+                              IOMMUFDStage stage, int err);
 
 #endif

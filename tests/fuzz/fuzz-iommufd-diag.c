@@ -8,7 +8,7 @@
 
 #include "qemu/osdep.h"
 #include <ftw.h>
-#include "system/iommufd-survey.h"
+#include "system/iommufd-diag.h"
 #include "fuzz.h"
 
 #define DEVICE "sys/bus/pci/devices/0000:00:05.0"
@@ -34,7 +34,7 @@ static const char *const places[] = {
     "proc/self/fd/0",
     "proc/self/limits",
     "proc/self/mounts",
-    "proc/self/smaps",
+    "proc/meminfo",
     "proc/self/status",
     "proc/self/uid_map",
     "proc/sys/kernel/osrelease",
@@ -133,7 +133,7 @@ static void check_finding(const IOMMUFDFinding *f)
 static void diagnose(const char *root, int err, uint8_t stage, uint8_t flags)
 {
     const IOMMUFDRange range = { 0x1000, 0x7fffffffff };
-    const IOMMUFDPeer peer = {
+    const IOMMUFDDevice other = {
         .name = "hd0",
         .sysfsdev = flags & 1 ? "/" DEVICE : NULL,
         .fd = 0,
@@ -142,76 +142,69 @@ static void diagnose(const char *root, int err, uint8_t stage, uint8_t flags)
     const IOMMUFDDevice device = {
         .sysfsdev = flags & 4 ? "/" DEVICE : NULL,
         .fd = 0,
-        .iommufd = flags & 8 ? -1 : 0,
-        .id = "iommufd0",
-        .already_bound = flags & 16,
-        .kvm = flags & 32,
-        .peers = &peer,
-        .n_peers = flags & 64 ? 1 : 0,
+        .iommufd = "iommufd0",
+        .space = flags & 128 ? &other : NULL,
     };
     const IOMMUFDMap map = {
         .region = "ram",
         .iova = flags & 1 ? UINT64_MAX - 0xfff : 0x1000,
         .size = flags & 2 ? 0x1000 : 0x10000000,
-        .vaddr = (void *)0x7f0000001000,
         .device_memory = flags & 4,
         .total = 0x10000000,
+        .unpopulated = flags & 128 ? UINT64_MAX : 0x10000000,
+        .backing_page = flags & 8 ? 0x200000 : 0x1000,
+        .backing_file = flags & 16 ? "/srv/ram" : NULL,
+        .backing_shared = flags & 32,
+        .backing_readonly = flags & 64,
         .mode = flags & 8 ? IOMMUFD_ACCOUNTING_MODE_PROCESS :
                 IOMMUFD_ACCOUNTING_MODE_USER,
         .ranges = &range,
         .n_ranges = flags & 16 ? 1 : 0,
         .page_size = flags & 32 ? 0x10000 : 0,
-        .peers = &peer,
-        .n_peers = flags & 64 ? 1 : 0,
     };
-    g_autoptr(IOMMUFDFinding) f = NULL;
+    const IOMMUFDFailure failure = {
+        .stage = stage % (IOMMUFD_STAGE_MAP + 1),
+        .err = err,
+        .iommufd = flags & 8 ? -1 : 0,
+        .id = "iommufd0",
+        .device = &device,
+        .others = &other,
+        .n_others = flags & 64 ? 1 : 0,
+        .already_bound = flags & 16,
+        .has_token = flags & 1,
+        .kvm = flags & 32,
+        .map = &map,
+    };
+    g_autoptr(IOMMUFDFinding) f = iommufd_diagnose(root, &failure);
 
-    switch (stage % 6) {
-    case 0:
-        f = iommufd_diag_iommu_open(root, err);
-        break;
-    case 1:
-        f = iommufd_diag_iommu_fd(root, 0, flags & 1, err);
-        break;
-    case 2:
-        f = iommufd_diag_device_node(root, "/" DEVICE, err);
-        break;
-    case 3:
-        f = iommufd_diag_bind(root, &device, err);
-        break;
-    case 4:
-        f = iommufd_diag_attach(root, flags % 4, &device, err);
-        break;
-    case 5:
-        f = iommufd_diag_map(root, &map, err);
-        break;
+    if (f) {
+        check_finding(f);
     }
-
-    check_finding(f);
 }
 
 /* What qemu-iommufd check looks at */
-static void survey(const char *root)
+static void check_all(const char *root)
 {
-    g_autoptr(IOMMUFDSurvey) survey = iommufd_survey_new(root);
-    g_autoptr(GPtrArray) devices = iommufd_survey_devices(survey);
-    g_autoptr(GPtrArray) host = iommufd_survey_host(survey, true);
-    g_autoptr(GPtrArray) steps = iommufd_survey_device(survey, "/" DEVICE);
-    GPtrArray *const both[] = { host, steps };
+    g_autoptr(IOMMUFDHost) host = iommufd_host_new(root);
+    g_autoptr(GPtrArray) devices = iommufd_host_vfio_devices(host);
+    g_autoptr(GPtrArray) of_host = iommufd_check_host(host, true);
+    g_autoptr(GPtrArray) of_device =
+        iommufd_check_device(iommufd_host_device(host, "/" DEVICE));
+    GPtrArray *const both[] = { of_host, of_device };
 
     for (guint i = 0; i < devices->len; i++) {
         g_assert_true(g_path_is_absolute(devices->pdata[i]));
     }
     for (size_t i = 0; i < G_N_ELEMENTS(both); i++) {
         for (guint j = 0; j < both[i]->len; j++) {
-            const IOMMUFDCheck *check = both[i]->pdata[j];
+            const IOMMUFDResult *result = both[i]->pdata[j];
 
-            g_assert_true(check->text || check->finding);
-            if (check->text) {
-                check_line(check->text);
+            g_assert_true(result->text || result->finding);
+            if (result->text) {
+                check_line(result->text);
             }
-            if (check->finding) {
-                check_finding(check->finding);
+            if (result->finding) {
+                check_finding(result->finding);
             }
         }
     }
@@ -234,7 +227,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         i += 3 + len;
     }
     diagnose(root, data[end], data[end + 1], data[end + 2]);
-    survey(root);
+    check_all(root);
     nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     return 0;
 }

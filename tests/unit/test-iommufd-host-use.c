@@ -7,7 +7,7 @@
  */
 
 #include "qemu/osdep.h"
-#include "../../backends/iommufd-diag/internal.h"
+#include "system/iommufd-diag.h"
 #include "iommufd-host.h"
 
 #define DEVICE "/sys/bus/pci/devices/0000:00:05.0"
@@ -23,7 +23,9 @@ static void begin(void)
 static void check(const char *expected, bool expected_in_use)
 {
     bool in_use;
-    g_autofree char *use = device_host_use(root, DEVICE, &in_use);
+    g_autoptr(IOMMUFDHost) host = iommufd_host_new(root);
+    g_autofree char *use =
+        iommufd_device_use(iommufd_host_device(host, DEVICE), &in_use);
 
     g_assert_cmpstr(use, ==, expected);
     g_assert_cmpint(in_use, ==, expected_in_use);

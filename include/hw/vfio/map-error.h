@@ -30,19 +30,14 @@ void vfio_error_map(Error **errp, VFIOAnyContainer *bcontainer,
  * vfio_report_map: print why memory was not mapped for DMA, on behalf of a
  * guest that decides what is mapped
  *
- * The parameters are those of vfio_error_map().  Prints once for a container:
- * the guest may try again as often as it likes.
+ * The parameters are those of vfio_error_map().  The guest may try again as
+ * often as it likes: for each container there is one report a minute of each
+ * kind, which is an errno of guest memory or of the memory of devices.  It is
+ * printed later, as the caller may hold locks that looking at the host would
+ * hold for too long.
  */
 void vfio_report_map(VFIOAnyContainer *bcontainer, MemoryRegion *mr,
                      hwaddr iova, uint64_t size, void *vaddr, bool readonly,
                      int err);
-
-/**
- * vfio_warn_device_memory: warn that the memory of a device is not mapped
- * @vbasedev: the device that the memory is of, or NULL if it is not of VFIO.
- *     There is one warning for each device.
- * @err: why, which is freed
- */
-void vfio_warn_device_memory(VFIODevice *vbasedev, Error *err);
 
 #endif

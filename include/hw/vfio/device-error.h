@@ -6,18 +6,19 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#ifndef HW_VFIO_IOMMUFD_ERROR_H
-#define HW_VFIO_IOMMUFD_ERROR_H
+#ifndef HW_VFIO_DEVICE_ERROR_H
+#define HW_VFIO_DEVICE_ERROR_H
 
 #include "hw/vfio/iommufd-compat.h"
 #include "system/iommufd-error.h"
 
 /**
- * vfio_iommufd_add_peer: append a device to a list
- * @peers: array of IOMMUFDPeer, which points to what the device has
+ * vfio_iommufd_device: what a device is to the diagnosis
  * @vbasedev: the device
+ *
+ * Returns: a struct that points to what the device has.
  */
-void vfio_iommufd_add_peer(GArray *peers, const VFIODevice *vbasedev);
+IOMMUFDDevice vfio_iommufd_device(const VFIODevice *vbasedev);
 
 /**
  * vfio_iommufd_error_bind: report why a device was not bound to its iommufd
@@ -42,14 +43,16 @@ bool vfio_iommufd_explain_fd(Error **errp, const VFIODevice *vbasedev,
 
 /**
  * vfio_iommufd_error_attach: report why a device was not attached
- * @errp: set to the cause
+ * @errp: set to the cause, or if the page tables are those of other devices,
+ *     which the device need not be able to use, only to what failed
  * @vbasedev: the bound device
+ * @id: of the page tables
  * @err: errno of VFIO_DEVICE_ATTACH_IOMMUFD_PT
  *
  * Returns: -@err.
  */
 int vfio_iommufd_error_attach(Error **errp, const VFIODevice *vbasedev,
-                              int err);
+                              uint32_t id, int err);
 
 /**
  * vfio_iommufd_warn_unshared: warn that a device got page tables of its own
