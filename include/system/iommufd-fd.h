@@ -32,10 +32,25 @@ static inline bool iommufd_fd_is_named(const char *str)
 /**
  * iommufd_check_set_fd: check that the descriptor of an object can be set
  * @be: the object
- * @errp: set if the object exists already, so that devices may use it
+ * @errp: set if devices use it, whose mappings are on the descriptor it has
  *
  * Returns: true if it can.
  */
 bool iommufd_check_set_fd(const IOMMUFDBackend *be, Error **errp);
+
+/**
+ * iommufd_drop_fd: refuse a descriptor
+ * @fd: the descriptor
+ * @str: the value of the property "fd" that it comes from
+ */
+void iommufd_drop_fd(int fd, const char *str);
+
+/**
+ * iommufd_set_fd: give an object a descriptor, in place of what it had
+ * @be: the object
+ * @fd: the descriptor
+ * @str: the value of the property "fd" that it comes from
+ */
+void iommufd_set_fd(IOMMUFDBackend *be, int fd, const char *str);
 
 #endif

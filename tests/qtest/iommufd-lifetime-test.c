@@ -80,8 +80,11 @@ static bool install_filter(void)
            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0;
 }
 
-/* How many descriptors of a file the process has */
-static int count_fds(pid_t pid, const char *path)
+/*
+ * How many descriptors of a file the process has, and the number of one if
+ * that is asked for
+ */
+static int find_fds(pid_t pid, const char *path, char **number)
 {
     g_autofree char *folder = g_strdup_printf("/proc/%d/fd", pid);
     g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
@@ -93,9 +96,20 @@ static int count_fds(pid_t pid, const char *path)
         g_autofree char *link = g_build_filename(folder, name, NULL);
         g_autofree char *target = g_file_read_link(link, NULL);
 
-        count += g_strcmp0(target, path) == 0;
+        if (g_strcmp0(target, path) == 0) {
+            count++;
+            if (number) {
+                g_free(*number);
+                *number = g_strdup(name);
+            }
+        }
     }
     return count;
+}
+
+static int count_fds(pid_t pid, const char *path)
+{
+    return find_fds(pid, path, NULL);
 }
 
 /* A file that is nowhere else open */
@@ -232,23 +246,58 @@ static void test_object_number(void)
     qtest_quit(qts);
 }
 
-/* Mappings would go to another iommufd, and the old one would be lost */
+static void set_fd(QTestState *qts, const char *fd)
+{
+    qtest_qmp_assert_success(qts, "{'execute': 'qom-set', 'arguments':"
+                                  " {'path': '/objects/iommufd0',"
+                                  "  'property': 'fd', 'value': %s}}", fd);
+}
+
+/* What an object had before is closed if it came by name, and only then */
 static void test_object_changed(void)
+{
+    g_auto(Passed) first = passed_new();
+    g_auto(Passed) second = passed_new();
+    g_autofree char *number = g_strdup_printf("%d", second.fd);
+    QTestState *qts;
+    pid_t pid;
+
+    g_assert_cmpint(fcntl(second.fd, F_SETFD, 0), ==, 0);
+    qts = qtest_init("-M none -object iommufd,id=iommufd0,fd=0");
+    pid = qtest_pid(qts);
+    g_assert_cmpint(count_fds(pid, second.path), ==, 1);
+
+    for (int i = 0; i < 3; i++) {
+        getfd(qts, &first);
+        set_fd(qts, "passed");
+        g_assert_cmpint(count_fds(pid, first.path), ==, 1);
+    }
+    set_fd(qts, number);
+    g_assert_cmpint(count_fds(pid, first.path), ==, 0);
+    getfd(qts, &first);
+    set_fd(qts, "passed");
+    g_assert_cmpint(count_fds(pid, second.path), ==, 1);
+    object_del(qts, "iommufd0");
+    g_assert_cmpint(count_fds(pid, first.path), ==, 0);
+    g_assert_cmpint(count_fds(pid, second.path), ==, 1);
+    qtest_quit(qts);
+}
+
+/* The number of what came by name says no more than the object has it */
+static void test_object_same_number(void)
 {
     g_auto(Passed) passed = passed_new();
     QTestState *qts = qtest_init("-M none -object iommufd,id=iommufd0,fd=0");
     pid_t pid = qtest_pid(qts);
+    g_autofree char *number = NULL;
 
     getfd(qts, &passed);
-    check_failure(qts,
-                  "fd of iommufd object 'iommufd0' cannot be changed after it "
-                  "was created",
-                  "{'execute': 'qom-set', 'arguments':"
-                  " {'path': '/objects/iommufd0', 'property': 'fd',"
-                  "  'value': 'passed'}}");
-    /* The name is still there to be used */
-    object_add(qts, "iommufd1", "passed");
+    set_fd(qts, "passed");
+    g_assert_cmpint(find_fds(pid, passed.path, &number), ==, 1);
+    set_fd(qts, number);
     g_assert_cmpint(count_fds(pid, passed.path), ==, 1);
+    object_del(qts, "iommufd0");
+    g_assert_cmpint(count_fds(pid, passed.path), ==, 0);
     qtest_quit(qts);
 }
 
@@ -384,6 +433,7 @@ int main(int argc, char **argv)
     add_test(ready, "/iommufd/object/refused", test_object_refused);
     add_test(ready, "/iommufd/object/number", test_object_number);
     add_test(ready, "/iommufd/object/changed", test_object_changed);
+    add_test(ready, "/iommufd/object/same-number", test_object_same_number);
     add_test(ready, "/iommufd/device/refused", test_device_refused);
     add_test(ready, "/iommufd/device/number", test_device_number);
     if (has_cpr_exec()) {

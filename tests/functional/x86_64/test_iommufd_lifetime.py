@@ -19,7 +19,7 @@ class IommufdLifetime(IommufdLabTest):
         self.assertEqual(output.count('no descriptor is left'), 2)
         self.assertEqual(
             output.count("qom-set: fd of iommufd object 'iommufd0' cannot be"
-                         " changed after it was created"), 2)
+                         " changed while devices use it"), 2)
         self.assertEqual(
             output.count("qom-set: Attempt to set property 'fd' on device"
                          " 'hostdev0' (type 'vfio-pci') after it was"
