@@ -12,23 +12,25 @@
 #include "qom/object.h"
 
 /*
- * CPR keeps descriptors under a name and a number.  Devices use their id and
- * 0.  Objects have a name space of their own, so an object and a device may
- * have the same id; the functions below keep their descriptors apart.
+ * CPR keeps descriptors under names, and those of iommufd objects and devices
+ * are their ids.  An object and a device can have the same id: that is no
+ * problem as long as the next QEMU does not have to tell them apart.
  */
 
 /**
- * iommufd_cpr_save_fd: remember a descriptor for the next QEMU
- * @name: id of the iommufd object
- * @fd: its descriptor, which stays the caller's
+ * iommufd_cpr_delete_fd: forget a descriptor, if it is saved
+ * @name: id of the iommufd object or name of the device
+ * @fd: the descriptor, as others may be saved under this name
  */
-void iommufd_cpr_save_fd(const char *name, int fd);
+void iommufd_cpr_delete_fd(const char *name, int fd);
 
 /**
- * iommufd_cpr_delete_fd: forget the descriptor of an object, if there is one
+ * iommufd_cpr_replace_fd: remember another descriptor of an object
  * @name: id of the iommufd object
+ * @fd: its descriptor up to now, or -1
+ * @new_fd: its descriptor from now on
  */
-void iommufd_cpr_delete_fd(const char *name);
+void iommufd_cpr_replace_fd(const char *name, int fd, int new_fd);
 
 /**
  * iommufd_cpr_unparent: forget the descriptor of an object that is deleted
@@ -46,6 +48,14 @@ void iommufd_cpr_unparent(Object *obj);
 int iommufd_cpr_saved_fd(const char *name, Error **errp);
 
 /**
+ * iommufd_cpr_check_device_fd: check what the previous QEMU saved under the
+ * name of a device, if there was one
+ * @fd: the descriptor, or -1
+ * @errp: set if it is none, or that of an iommufd object
+ */
+bool iommufd_cpr_check_device_fd(int fd, Error **errp);
+
+/**
  * iommufd_cpr_open_fd: open /dev/iommu and save it, or take what the previous
  * QEMU saved, if there was one
  * @name: id of the iommufd object
@@ -55,5 +65,13 @@ int iommufd_cpr_saved_fd(const char *name, Error **errp);
  * Returns: a descriptor that the caller closes, or -1.
  */
 int iommufd_cpr_open_fd(const char *name, Error **errp);
+
+/**
+ * iommufd_cpr_check_names: check that the next QEMU will find each iommufd by
+ * the id of its object; this is VMStateDescription::pre_save_errp
+ * @opaque: not used
+ * @errp: set if something else is saved under such an id
+ */
+bool iommufd_cpr_check_names(void *opaque, Error **errp);
 
 #endif

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include "iommufd-failure.h"
 #include "libqtest.h"
+#include "qemu/bswap.h"
 #include "qobject/qdict.h"
 
 /* Descriptors from this number on can be bound as devices */
@@ -401,7 +402,7 @@ static void check_cpr(const char *machine, const char *object,
 }
 
 /* A command line that does not fit what CPR saved is an error, no more */
-static void test_cpr(void)
+static void test_cpr_missing(void)
 {
     /* Without the error, the next one is met instead */
     check_cpr("none", "iommufd,id=iommufd0,fd=0", "no-such-device",
@@ -410,6 +411,125 @@ static void test_cpr(void)
     check_cpr("pc", "iommufd,id=iommufd0",
               "vfio-pci,sysfsdev=/,iommufd=iommufd0",
               "device is not in the CPR state\n");
+}
+
+/* What the QEMU that CPR starts would receive, without the descriptors */
+static GByteArray *cpr_state(QTestState *qts, QDict **reply)
+{
+    g_autofree char *dir = g_dir_make_tmp("iommufd-lifetime-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "cpr", NULL);
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    GByteArray *state = g_byte_array_new();
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    uint8_t buffer[4096];
+    ssize_t size;
+    int fd;
+
+    g_strlcpy(addr.sun_path, path, sizeof(addr.sun_path));
+    g_assert_cmpint(bind(listener, (struct sockaddr *)&addr, sizeof(addr)),
+                    ==, 0);
+    g_assert_cmpint(listen(listener, 1), ==, 0);
+    *reply = qtest_qmp(qts, "{'execute': 'migrate', 'arguments':"
+                            " {'channels': [{'channel-type': 'main', 'addr':"
+                            " {'transport': 'socket', 'type': 'unix',"
+                            "  'path': '/nonexistent'}},"
+                            " {'channel-type': 'cpr', 'addr':"
+                            " {'transport': 'socket', 'type': 'unix',"
+                            "  'path': %s}}]}}", path);
+    fd = accept(listener, NULL, NULL);
+    g_assert_cmpint(fd, >=, 0);
+    while ((size = read(fd, buffer, sizeof(buffer))) > 0) {
+        g_byte_array_append(state, buffer, size);
+    }
+    close(fd);
+    close(listener);
+    unlink(path);
+    rmdir(dir);
+    return state;
+}
+
+/* How many descriptors have this name, and the number that the base gives */
+static int count_saved(const GByteArray *state, const char *name)
+{
+    uint32_t length = cpu_to_be32(strlen(name) + 1);
+    g_autoptr(GByteArray) entry = g_byte_array_new();
+    int count = 0;
+
+    g_byte_array_append(entry, (const uint8_t *)&length, sizeof(length));
+    g_byte_array_append(entry, (const uint8_t *)name, strlen(name) + 1);
+    g_byte_array_append(entry, (const uint8_t[4]) { 0 }, 4);
+    for (guint i = 0; i + entry->len <= state->len; i++) {
+        count += memcmp(state->data + i, entry->data, entry->len) == 0;
+    }
+    return count;
+}
+
+/* The connection to the next QEMU fails when the state has been read */
+static void wait_for_failure(QTestState *qts)
+{
+    bool failed = false;
+
+    while (!failed) {
+        g_autoptr(QDict) reply = NULL;
+
+        g_usleep(1000);
+        reply = qtest_qmp_assert_success_ref(qts,
+                                             "{'execute': 'query-migrate'}");
+        failed = g_strcmp0(qdict_get_try_str(reply, "status"), "failed") == 0;
+    }
+}
+
+static void check_saved(QTestState *qts, const char *name, int count)
+{
+    g_autoptr(QDict) reply = NULL;
+    g_autoptr(GByteArray) state = cpr_state(qts, &reply);
+
+    g_assert_true(qdict_haskey(reply, "return"));
+    g_assert_cmpint(count_saved(state, name), ==, count);
+    wait_for_failure(qts);
+}
+
+static void check_not_saved(QTestState *qts, const char *message)
+{
+    g_autoptr(QDict) reply = NULL;
+    g_autoptr(GByteArray) state = cpr_state(qts, &reply);
+    const char *desc;
+
+    g_assert_true(qdict_haskey(reply, "error"));
+    desc = qdict_get_str(qdict_get_qdict(reply, "error"), "desc");
+    g_test_message("%s", desc);
+    g_assert_true(g_str_has_suffix(desc, message));
+}
+
+/*
+ * What is saved is what any other QEMU looks for, and is gone with its object,
+ * also if the id is that of something else, which then stays.  Memory stands
+ * in for a device, which would need a host that has one.
+ */
+static void test_cpr_saved(void)
+{
+    g_auto(Passed) passed = passed_new();
+    QTestState *qts =
+        qtest_init("-M pc,memory-backend=ram0,aux-ram-share=on -nodefaults "
+                   "-m 16M -object memory-backend-memfd,id=ram0,size=16M,"
+                   "share=on");
+
+    qtest_qmp_assert_success(qts, "{'execute': 'migrate-set-parameters',"
+                                  " 'arguments': {'mode': 'cpr-transfer'}}");
+    getfd(qts, &passed);
+    object_add(qts, "iommufd0", "passed");
+    check_saved(qts, "iommufd0", 1);
+    object_del(qts, "iommufd0");
+    check_saved(qts, "iommufd0", 0);
+
+    check_saved(qts, "pc.bios", 1);
+    getfd(qts, &passed);
+    object_add(qts, "pc.bios", "passed");
+    check_not_saved(qts, "iommufd object 'pc.bios' has the id of a device or "
+                    "of memory: CPR cannot tell their descriptors apart");
+    object_del(qts, "pc.bios");
+    check_saved(qts, "pc.bios", 1);
+    qtest_quit(qts);
 }
 
 static void test_no_filter(void)
@@ -437,7 +557,8 @@ int main(int argc, char **argv)
     add_test(ready, "/iommufd/device/refused", test_device_refused);
     add_test(ready, "/iommufd/device/number", test_device_number);
     if (has_cpr_exec()) {
-        qtest_add_func("/iommufd/cpr", test_cpr);
+        qtest_add_func("/iommufd/cpr/missing", test_cpr_missing);
+        add_test(ready, "/iommufd/cpr/saved", test_cpr_saved);
     }
 
     return g_test_run();

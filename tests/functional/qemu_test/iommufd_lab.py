@@ -11,6 +11,7 @@ import logging
 import os
 from pathlib import Path
 import re
+import shutil
 import subprocess
 import time
 import uuid
@@ -127,7 +128,8 @@ class IommufdLabTest(QemuSystemTest):
         """
         Boot the lab, or take one that has, with a variant of its kernel, with
         more options for its machine, without lines of it that have one of
-        some words, with more files in its root folder, and with ACPI tables.
+        some words, with more files in its root folder, each given by what is
+        in it or as the path of one to copy, and with ACPI tables.
         """
         key = repr((kernel, append, options, without, files, acpi))
         self._lab = self._restore_lab(key)
@@ -238,6 +240,9 @@ class IommufdLabTest(QemuSystemTest):
         for name, content in files.items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, Path):
+                shutil.copy(content, path)
+                continue
             path.write_bytes(content.encode() if isinstance(content, str)
                              else content)
             if path.read_bytes().startswith(b'#!'):

@@ -6,10 +6,12 @@ QEMU's own Python packages do this with asyncio, whose import alone takes second
 that the lab needs: with -accel qtest no guest runs, this program takes the guest's place.
 """
 
+import contextlib
 import json
 import os
 import shlex
 import socket
+import struct
 
 
 class Failed(Exception):
@@ -76,19 +78,15 @@ class Nested:
     """
 
     RAM_SIZE = '64M'
+    PROGRAM = 'qemu-system-x86_64'
 
-    def __init__(self, arguments, fds=(), confined=False, started=None):
+    def __init__(self, arguments, fds=(), confined=False, started=None,
+                 program=PROGRAM):
         qmp, qemu_qmp = socket.socketpair()
         qtest, qemu_qtest = socket.socketpair()
-        control = ['-chardev', f'socket,id=qmp,fd={qemu_qmp.fileno()}',
-                   '-mon', 'chardev=qmp,mode=control',
-                   '-chardev', f'socket,id=qtest,fd={qemu_qtest.fileno()}',
-                   '-qtest', 'chardev:qtest', '-qtest-log', 'none']
-        program = ['qemu-system-x86_64', '-machine', 'q35',
-                   '-accel', 'qtest', '-m', self.RAM_SIZE, '-nodefaults',
-                   '-display', 'none', '-L', '/usr/share/qemu'] + arguments
-        print('+', shlex.join(program), flush=True)
-        program += control
+        program = self._command(program, arguments,
+                                f'fd={qemu_qmp.fileno()}',
+                                f'fd={qemu_qtest.fileno()}')
         if confined:
             program.insert(0, 'confine')
         self.pid = os.fork()
@@ -106,8 +104,47 @@ class Nested:
             status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
             how = f'signal {-status}' if status < 0 else f'status {status}'
             raise Failed(f'QEMU ended with {how}') from None
-        self.qtest_socket = qtest
-        self.qtest_lines = qtest.makefile('r', encoding='utf-8')
+        self._use_qtest(qtest)
+
+    def _command(self, program, arguments, qmp, qtest):
+        command = [program, '-machine', 'q35', '-accel', 'qtest',
+                   '-m', self.RAM_SIZE, '-nodefaults', '-display', 'none',
+                   '-L', '/usr/share/qemu'] + arguments
+        print('+', shlex.join(command), flush=True)
+        return command + [
+            '-chardev', f'socket,id=qmp,{qmp}',
+            '-mon', 'chardev=qmp,mode=control',
+            '-chardev', f'socket,id=qtest,{qtest}',
+            '-qtest', 'chardev:qtest', '-qtest-log', 'none']
+
+    def _use_qtest(self, sock):
+        self.qtest_socket = sock
+        self.qtest_lines = sock.makefile('r', encoding='utf-8')
+
+    def become(self, program, arguments, execute):
+        """
+        Go on with another program in the same process, which executes the
+        command that it is given by a function.
+        """
+        paths = ['/tmp/qmp.sock', '/tmp/qtest.sock']
+        listeners = []
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(path)
+            listener.listen()
+            # not forever
+            listener.settimeout(60)
+            listeners.append(listener)
+        execute(self._command(program, arguments,
+                              *(f'path={path}' for path in paths)))
+        try:
+            qmp, qtest = (listener.accept()[0] for listener in listeners)
+        except TimeoutError:
+            raise Failed('the new QEMU does not start') from None
+        self.qmp = Qmp(qmp)
+        self._use_qtest(qtest)
 
     def quit(self):
         """End QEMU as a user would, and look at how it ended."""
@@ -200,6 +237,73 @@ class Edu:
                          f'{wrong} of {len(words)} words wrong')
         print(f'DMA through {name}: {self.SIZE} bytes out and back, identical',
               flush=True)
+
+
+class Nvme:
+    """
+    The NVMe controller assigned to a nested QEMU, with MSI-X enabled and all
+    interrupts masked, as a driver has it that polls. It has no other state
+    than what the device and guest memory have, so it goes on in another QEMU.
+    """
+
+    ID = 0x00101b36
+    ENTRIES = 2
+    SUBMISSIONS = 0x800000
+    COMPLETIONS = 0x801000
+    IDENTIFY, CONTROLLER = 6, 1
+
+    def __init__(self, nested, bus, slot, bar=0xe0000000):
+        self.nested = nested
+        self.bar = bar
+        self.commands = 0
+        found = nested.config_read(bus, slot, 0)
+        if found != self.ID:
+            raise Failed(f'PCI device {bus}:{slot} is {found:08x}, not nvme')
+        nested.config_write(bus, slot, 0x10, bar)
+        nested.config_write(bus, slot, 0x14, 0)
+        # Memory space and bus mastering
+        nested.config_write(bus, slot, 0x04, 0x6)
+        msix = nested.config_read(bus, slot, 0x34) & 0xff
+        while nested.config_read(bus, slot, msix) & 0xff != 0x11:
+            msix = nested.config_read(bus, slot, msix) >> 8 & 0xff
+        nested.config_write(bus, slot, msix,
+                            nested.config_read(bus, slot, msix) | 1 << 31)
+        nested.write(self.COMPLETIONS, bytes(16 * self.ENTRIES))
+        for offset, value in ((0x24, (self.ENTRIES - 1) * 0x10001),
+                              (0x28, self.SUBMISSIONS), (0x2c, 0),
+                              (0x30, self.COMPLETIONS), (0x34, 0),
+                              # entries of 64 and 16 bytes, go
+                              (0x14, 6 << 16 | 4 << 20 | 1)):
+            nested.writel(bar + offset, value)
+        while not nested.readl(bar + 0x1c) & 1:
+            pass
+
+    def identify(self, name, address):
+        """
+        Let the device fetch a command from guest memory, and store there what
+        it is and which command it has completed.
+        """
+        index = self.commands % self.ENTRIES
+        phase = ~self.commands // self.ENTRIES & 1
+        self.commands += 1
+        identifier = int.from_bytes(os.urandom(2), 'little')
+        self.nested.write(address, b'\xa5' * 4096)
+        self.nested.write(
+            self.SUBMISSIONS + 64 * index,
+            struct.pack('<BxHI16xQQI20x', self.IDENTIFY, identifier, 0,
+                        address, 0, self.CONTROLLER))
+        self.nested.writel(self.bar + 0x1000, self.commands % self.ENTRIES)
+        while True:
+            done, status = struct.unpack(
+                '<HH', self.nested.read(self.COMPLETIONS + 16 * index + 12, 4))
+            if status & 1 == phase:
+                break
+        self.nested.writel(self.bar + 0x1004, self.commands % self.ENTRIES)
+        serial = self.nested.read(address, 4096)[4:24].decode().strip()
+        if done != identifier or status >> 1:
+            raise Failed(f'DMA through {name}: command {done} instead of '
+                         f'{identifier}, status {status >> 1:x}')
+        print(f'DMA through {name}: serial number {serial}', flush=True)
 
 
 def vfio_node(path):
