@@ -209,6 +209,25 @@ static void vfio_check_other_options(const VFIODevice *vbasedev,
     }
 }
 
+/* It would be bound, and then its DMA would go to any memory of the host */
+static bool vfio_check_iommu(const VFIODevice *vbasedev, Error **errp)
+{
+    g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", vbasedev->fd);
+    g_autofree char *target = g_file_read_link(link, NULL);
+    g_autofree char *vfio = NULL;
+    g_autofree char *device = iommufd_sysfs_of_fd("/", vbasedev->fd, &vfio);
+    g_autofree char *name = device ? g_steal_pointer(&vfio) :
+                            target ? g_path_get_basename(target) : NULL;
+
+    if (name && g_str_has_prefix(name, "noiommu-")) {
+        error_setg(errp, "fd %d is %s, a device in VFIO's no-IOMMU mode, in "
+                   "which nothing translates the addresses of a guest",
+                   vbasedev->fd, name);
+        return false;
+    }
+    return true;
+}
+
 static bool vfio_check_access(const VFIODevice *vbasedev, Error **errp)
 {
     int flags = fcntl(vbasedev->fd, F_GETFL);
@@ -245,7 +264,8 @@ bool vfio_iommufd_check_options(const VFIODevice *vbasedev, Error **errp)
         return false;
     }
     vfio_check_other_options(vbasedev, host);
-    return vfio_check_access(vbasedev, errp);
+    return vfio_check_access(vbasedev, errp) &&
+           vfio_check_iommu(vbasedev, errp);
 }
 
 bool vfio_iommufd_is_mdev(const VFIODevice *vbasedev)

@@ -16,19 +16,13 @@
 #include "system/iommufd-diag.h"
 
 #ifdef VFIO_DEVICE_BIND_FLAG_TOKEN
-/* Where sysfs does not show the device, anything is possible */
-static bool vfio_maybe_sriov(int fd)
+/* Is a file of the device there?  False only if it is seen not to be. */
+static bool vfio_maybe_has(const char *device, const char *name)
 {
-    g_autofree char *device = iommufd_sysfs_of_fd("/", fd, NULL);
-    g_autofree char *physfn = NULL;
-    g_autofree char *totalvfs = NULL;
+    g_autofree char *path = device ? g_build_filename(device, name, NULL) :
+                                     NULL;
 
-    if (!device) {
-        return true;
-    }
-    physfn = g_build_filename(device, "physfn", NULL);
-    totalvfs = g_build_filename(device, "sriov_totalvfs", NULL);
-    return !access(physfn, F_OK) || !access(totalvfs, F_OK);
+    return !path || !access(path, F_OK) || errno != ENOENT;
 }
 
 /*
@@ -43,10 +37,25 @@ static int vfio_bind_errno(int fd, struct vfio_device_bind_iommufd bind,
     return ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &bind) ? errno : 0;
 }
 
+/* A kernel with tokens looks for members that it does not know, too */
+static bool vfio_kernel_has_tokens(int fd)
+{
+    struct {
+        struct vfio_device_bind_iommufd bind;
+        uint64_t unknown;
+    } longer = {
+        .bind = { .argsz = sizeof(longer), .iommufd = fd },
+        .unknown = 1,
+    };
+
+    return ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &longer) && errno == E2BIG;
+}
+
 /* Returns: why the token is ignored, to be freed; NULL if it is not */
 static char *set_token(int fd, const QemuUUID *token,
                        struct vfio_device_bind_iommufd *bind)
 {
+    g_autofree char *device = NULL;
     struct utsname kernel;
 
     bind->flags |= VFIO_DEVICE_BIND_FLAG_TOKEN;
@@ -58,13 +67,18 @@ static char *set_token(int fd, const QemuUUID *token,
     }
     bind->flags &= ~VFIO_DEVICE_BIND_FLAG_TOKEN;
     bind->token_uuid_ptr = 0;
-    if (!vfio_maybe_sriov(fd)) {
+    if (!vfio_kernel_has_tokens(fd)) {
+        uname(&kernel);
+        return g_strdup_printf("Linux %s takes none through the device node",
+                               kernel.release);
+    }
+    device = iommufd_sysfs_of_fd("/", fd, NULL);
+    if (!vfio_maybe_has(device, "physfn") &&
+        !vfio_maybe_has(device, "sriov_totalvfs")) {
         return g_strdup("the device is not a function of SR-IOV");
     }
-    uname(&kernel);
-    /* Either none at all, or the physical function is not VFIO's */
-    return g_strdup_printf("Linux %s takes none for this device",
-                           kernel.release);
+    return g_strdup("its physical function has another driver than VFIO's, "
+                    "or had it when the virtual function was made");
 }
 #else
 static char *set_token(int fd, const QemuUUID *token,
