@@ -6,8 +6,10 @@ and what QEMU has to say about it.
 
 import errno
 import json
+import os
 from pathlib import Path
 import re
+import shlex
 import sys
 
 from .config import BUILD_DIR
@@ -24,7 +26,7 @@ PASSED = Path(BUILD_DIR) / 'faults' / 'passed'
 
 sys.path.insert(0, str(TESTS / 'faults'))
 # pylint: disable=wrong-import-position
-from table import case_name, cases_of, read
+from table import CONFINED, case_name, cases_of, read
 
 # Seconds for one QEMU and what comes before it
 QEMU_LIMIT = 30
@@ -37,7 +39,11 @@ IOCTLS = {
     'unmap': 0x86, 'hwpt-alloc': 0x89, 'hw-info': 0x8a, 'map-file': 0x8f,
 }
 
-FINDING = re.compile(r'^(?:\d+@[\d.]+:)?iommufd_finding (\S+): ')
+# What is true if QEMU has to find the device itself
+CAUSES_IN_SYSFS = ('sysfs-unreadable', 'sysfs-missing')
+ERRNOS = {os.strerror(number) for number in errno.errorcode}
+
+FINDING = re.compile(r'^(?:\d+@[\d.]+:)?iommufd_finding (\S+): (.*)')
 OBJECT = {'qom-type': 'iommufd', 'id': 'iommufd0'}
 DEVICE = {'driver': 'vfio-pci', 'id': 'hostdev0', 'iommufd': 'iommufd0'}
 
@@ -58,6 +64,49 @@ def complete(case, catalogue):
     return case
 
 
+def confined(case):
+    """
+    The same case for a QEMU that cannot look at the host. It gets devices as
+    descriptors, as from libvirt, unless the row says that it has to find them.
+    """
+    if 'run' in case:
+        return
+    finds = case.get('finds-device', False)
+    options, opens = [], []
+    for option in case.get('options', []):
+        device = option.get('host', option.get('sysfsdev'))
+        if (device and 'iommufd' in option and 'fd' not in option and
+                not finds):
+            number = 9 - len(opens)
+            opens.append(f'open_device {number} {device}')
+            option = {key: value for key, value in option.items()
+                      if key not in ('host', 'sysfsdev')}
+            option['fd'] = str(number)
+        options.append(option)
+    for how, way in CONFINED.items():
+        ways = case.get('ways', [way])
+        yield {**case, 'confined': how, 'name': f'{case["name"]}-{how}',
+               'options': options, 'ways': [way] if way in ways else ways,
+               'setup': [*case.get('setup', []), *opens, how]}
+
+
+def try_confinement(how, programs):
+    """
+    A shell command that succeeds if a confined program can look at itself, and
+    at nothing else. The words of made-up-host are in that folder.
+    """
+    look = '\n'.join(
+        ['read line </proc/$$/status || exit'] +
+        [f'if cat {file}; then exit 1; fi'
+         for file in ('/proc/1/status', '/proc/interrupts')] +
+        [f'if ls {folder}; then exit 1; fi'
+         for folder in ('/sys/bus/pci/devices', '/sys/class/misc',
+                        '/sys/kernel/iommu_groups')])
+    setup = (f'here={programs}; . $here/made-up-host; {how}; '
+             'exec $launcher sh -c "$0"')
+    return shlex.join(['unshare', '-m', 'sh', '-c', setup, look])
+
+
 def shim_plan(items):
     """What the shim gets: " NR=ERRNO[@N]" and numbers."""
     plan = ''
@@ -75,8 +124,9 @@ def cases(*levels):
     """The cases of some levels for this base, in the order of the files."""
     catalogue = read('catalogue.toml')
     base = (SOURCE / 'VERSION').read_text(encoding='utf-8')
-    return [complete(case, catalogue) for case in cases_of(base)
-            if case['level'] in levels]
+    plain = [complete(case, catalogue) for case in cases_of(base)
+             if case['level'] in levels]
+    return [one for case in plain for one in (case, *confined(case))]
 
 
 def tests_of(levels):
@@ -118,6 +168,9 @@ class FaultChecks:
         facts, results = self.results(case)
         if 'run' in case:
             self.check_program(case, results.get('run'))
+        elif 'confined' in case:
+            for way in case['ways']:
+                self.check_truth(case, way, results.get(way))
         else:
             self.check_ways(case, facts, results)
         mark.parent.mkdir(parents=True, exist_ok=True)
@@ -142,14 +195,7 @@ class FaultChecks:
 
     def check_way(self, case, way, facts, result):
         """One run of it; the error message."""
-        self.assertIsNotNone(result, f'{way} was not run')
-        self.log.info('%s', json.dumps(result, indent=1))
-        self.assertNotIn('broken', result)
-        lines = without_asan_notice(result['stderr']).splitlines()
-        causes = [found.group(1) for found in map(FINDING.match, lines)
-                  if found]
-        lines = [line for line in lines if not FINDING.match(line)]
-        self.assertNotEqual(result['status'], 99, f'setup: {lines}')
+        lines, findings = self.read_log(way, result)
 
         def expand(text):
             for name, value in facts.items():
@@ -161,31 +207,77 @@ class FaultChecks:
             self.assertIn(expand(part), said)
         for part in case.get('not-stderr', []):
             self.assertNotIn(expand(part), said)
+        if 'cause' in case:
+            self.assertEqual([cause for cause, _ in findings[-1:]],
+                             [case['cause']], said)
+        message, hint = self.check_end(case, way, result, lines)
+        if case.get('works'):
+            return ''
+        if way == 'cli':
+            for part in case.get('hint', []):
+                self.assertIn(expand(part), hint)
+        for part in case['message']:
+            self.assertIn(expand(part), message)
+        for part in case.get('absent', []):
+            self.assertNotIn(expand(part), message)
+        return message
+
+    def check_truth(self, case, way, result):
+        """
+        One run with a confined QEMU. It ends as ever, and with the same errno;
+        as the cause it names that of the row, or says that it does not know.
+        """
+        lines, findings = self.read_log(way, result)
+        for part in case.get('not-stderr', []):
+            self.assertNotIn(part, '\n'.join(lines))
+        message, _ = self.check_end(case, way, result, lines)
+        for part in case.get('message', []):
+            if part in ERRNOS and not case.get('finds-device'):
+                self.assertIn(part, message)
+            elif part in ERRNOS:
+                self.assertTrue(any(text in message for text in ERRNOS),
+                                message)
+        for part in case.get('absent', []):
+            if part != 'probably':
+                self.assertNotIn(part, message)
+        known = ['unknown', case.get('cause'), *case.get('confined-cause', []),
+                 *(CAUSES_IN_SYSFS if case.get('finds-device') else [])]
+        for cause, text in findings[-1:]:
+            self.assertTrue(cause in known or 'probably' in text,
+                            f'{cause} as a fact: {text}')
+
+    def read_log(self, way, result):
+        """What a QEMU has written: its lines, and the findings from its trace."""
+        self.assertIsNotNone(result, f'{way} was not run')
+        self.log.info('%s', json.dumps(result, indent=1))
+        self.assertNotIn('broken', result)
+        lines = without_asan_notice(result['stderr']).splitlines()
+        findings = [found.groups() for found in map(FINDING.match, lines)
+                    if found]
+        lines = [line for line in lines if not FINDING.match(line)]
+        self.assertNotEqual(result['status'], 99, f'setup: {lines}')
+        return lines, findings
+
+    def check_end(self, case, way, result, lines):
+        """How a QEMU has ended; the error message, and the hint with it."""
         expected = [step for step in case.get('qmp', []) if step.get('fails')]
         errors = [reply['error'] for reply in result['replies']
                   if 'error' in reply][len(expected):]
-        if 'cause' in case:
-            self.assertEqual(causes[-1:], [case['cause']], said)
         if case.get('works'):
-            self.assertEqual((result['status'], errors), (0, []), said)
-            return ''
+            self.assertEqual((result['status'], errors), (0, []),
+                             '\n'.join(lines))
+            return '', ''
         if way == 'cli':
             message, hint = self.command_line_error(case, result, lines)
-            for part in case.get('hint', []):
-                self.assertIn(expand(part), hint)
         else:
             # It was told, and goes on
             self.assertEqual((result['status'], len(errors)), (0, 1), result)
             self.assertIn('error', result['replies'][-1])
             if 'qmp' not in case:
                 self.assertEqual(len(result['replies']), self.failing(case))
-            message = errors[0]['desc']
-        for part in case['message']:
-            self.assertIn(expand(part), message)
-        for part in case.get('absent', []):
-            self.assertNotIn(expand(part), message)
+            message, hint = errors[0]['desc'], ''
         self.assertNotIn('\n', message)
-        return message
+        return message, hint
 
     @staticmethod
     def failing(case):

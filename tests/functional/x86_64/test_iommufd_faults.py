@@ -13,8 +13,8 @@ import sys
 
 from qemu_test import QemuSystemTest
 from qemu_test.config import BUILD_DIR
-from qemu_test.iommufd_faults import (FaultChecks, HEADERS, RUNNER, SHIM,
-                                      read, read_results, tests_of)
+from qemu_test.iommufd_faults import (FaultChecks, HEADERS, RUNNER, SHIM, read,
+                                      read_results, tests_of, try_confinement)
 
 
 @tests_of(('namespace', 'shim'))
@@ -40,6 +40,13 @@ class IommufdFaults(FaultChecks, QemuSystemTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         facts, results = read_results(done.stdout.splitlines())
         return facts, results.get(case['name'], {})
+
+    def test_confinement(self):
+        """What QEMU is confined by in half of the cases."""
+        for how in ('unreadable', 'missing'):
+            with self.subTest(how):
+                subprocess.run(try_confinement(how, RUNNER.parent),
+                               shell=True, check=True)
 
     def shim(self):
         """The library that takes the place of the kernel, built if need be."""

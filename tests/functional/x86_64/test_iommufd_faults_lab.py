@@ -9,8 +9,9 @@ import json
 import struct
 import unittest
 
-from qemu_test.iommufd_faults import (FaultChecks, RUNNER, cases, read,
-                                      read_results, tests_of)
+from qemu_test.iommufd_faults import (CONFINED, FaultChecks, RUNNER, cases,
+                                      read, read_results, tests_of,
+                                      try_confinement)
 from qemu_test.iommufd_lab import IommufdLabTest
 
 
@@ -56,7 +57,9 @@ class IommufdFaultsLab(FaultChecks, IommufdLabTest):
         """Boot a machine and run its cases."""
         boots = read('boots.toml')
         boot = boots['boot'][name]
-        table = {'facts': boots['facts'], 'prepare': boot.get('prepare', []),
+        table = {'facts': boots['facts'],
+                 'prepare': boot.get('prepare', []) +
+                 [try_confinement(how, '/lab') for how in CONFINED],
                  'cases': [case for case in cases('lab')
                            if case.get('boot', 'full') == name]}
         tables = {}
@@ -68,7 +71,7 @@ class IommufdFaultsLab(FaultChecks, IommufdLabTest):
                       files={'table.json': json.dumps(table)}, acpi=tables)
         status, output = self.run_in_lab(
             f'/lab/{RUNNER.name} qemu-system-x86_64 /table.json',
-            boot.get('limit', 400))
+            boot.get('limit', 800))
         if status:
             self.log.error('the runner ended with status %d', status)
         return read_results(output.splitlines())
