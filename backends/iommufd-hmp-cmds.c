@@ -49,10 +49,8 @@ static void print_device(Monitor *mon, const IOMMUFDDeviceInfo *device)
     if (device->has_hwpt) {
         monitor_printf(mon, ", HWPT %" PRIu32, device->hwpt);
     }
-    monitor_printf(mon, "\n    dirty tracking: %s, mappings in the IOAS: %"
-                   PRIu64 ", %" PRIu64 " bytes\n",
-                   yes_no(device->dirty_tracking), device->mappings,
-                   device->mapped);
+    monitor_printf(mon, "\n    dirty tracking: %s\n",
+                   yes_no(device->dirty_tracking));
 }
 
 static void print_object(Monitor *mon, const IOMMUFDObjectInfo *object)

@@ -11,7 +11,6 @@
 #include "hw/vfio/iommufd-compat.h"
 #include "hw/vfio/iommufd-query.h"
 #include "system/iommufd-diag.h"
-#include "system/iommufd-mappings.h"
 #if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
 #include "vfio-iommufd.h"
 #endif
@@ -39,8 +38,6 @@ static IOMMUFDDeviceInfo *query_device(VFIODevice *vbasedev)
     info->has_hwpt = vbasedev->hwpt;
     info->hwpt = vbasedev->hwpt ? vbasedev->hwpt->hwpt_id : 0;
     info->dirty_tracking = vbasedev->iommu_dirty_tracking;
-    iommufd_mappings_sum(vbasedev->iommufd, info->ioas, &info->mappings,
-                         &info->mapped);
     return info;
 }
 
