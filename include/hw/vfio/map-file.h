@@ -17,7 +17,8 @@
  *
  * The kernel pins the pages of the file.  The guest sees those pages only if
  * QEMU maps the file shared: a private mapping has copies of what was
- * written.  The kernel can pin only files that live in memory.
+ * written.  The kernel can pin only files that live in memory.  @rb remembers
+ * the answer, as a guest with an IOMMU has memory mapped page by page.
  *
  * Returns: the descriptor, which stays the RAM block's, or -1 if @rb has to
  * be mapped by address.
