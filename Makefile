@@ -59,6 +59,7 @@ fuzz:
 
 bench: build
 	@tests/bench/run
+	@tests/bench/viommu
 
 install:
 	@scripts/install $(base) --prefix=$(PREFIX) $(if $(DESTDIR),--destdir=$(DESTDIR))

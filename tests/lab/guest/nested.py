@@ -73,22 +73,23 @@ class Qmp:
 class Nested:
     """
     A QEMU without a guest: memory, ports and PCI devices are ours. It gets
-    descriptors, can be an ordinary user, and something can be done while it
-    starts.
+    descriptors, can be an ordinary user, perhaps with a limit of locked
+    memory in KiB, and something can be done while it starts.
     """
 
     RAM_SIZE = '64M'
     PROGRAM = 'qemu-system-x86_64'
 
     def __init__(self, arguments, fds=(), confined=False, started=None,
-                 program=PROGRAM):
+                 program=PROGRAM, memlock=None):
         qmp, qemu_qmp = socket.socketpair()
         qtest, qemu_qtest = socket.socketpair()
         program = self._command(program, arguments,
                                 f'fd={qemu_qmp.fileno()}',
                                 f'fd={qemu_qtest.fileno()}')
-        if confined:
-            program.insert(0, 'confine')
+        if confined or memlock:
+            limit = ['--memlock', memlock] if memlock else []
+            program[:0] = ['confine', *limit]
         self.pid = os.fork()
         if self.pid == 0:
             for fd in (qemu_qmp.fileno(), qemu_qtest.fileno(), *fds):
@@ -177,6 +178,10 @@ class Nested:
         """Write a 32-bit register in memory space."""
         self.qtest('writel', address, value)
 
+    def writeq(self, address, value):
+        """Write a 64-bit register in memory space."""
+        self.qtest('writeq', address, value)
+
     def config_read(self, bus, slot, offset):
         """Read 32 bits of a PCI device's configuration space."""
         self.qtest('outl', 0xcf8, 1 << 31 | bus << 16 | slot << 11 | offset)
@@ -214,10 +219,11 @@ class Edu:
         while self.nested.readl(self.bar + 0x98) & 1:
             pass
 
-    def out_and_back(self, name, address):
+    def out_and_back(self, name, address, iova_of=lambda address: address):
         """
         Let the device fetch a pattern from guest memory and store it
-        elsewhere, and compare, word by word.
+        elsewhere, and compare, word by word. What the device has to use for
+        an address can differ from it.
         """
         # never the same, as the device still has what it fetched last
         first = int.from_bytes(os.urandom(4), 'little')
@@ -227,8 +233,8 @@ class Edu:
         target = address + 2 * self.SIZE
         self.nested.write(address, pattern)
         self.nested.write(target, b'\xa5' * self.SIZE)
-        self._dma(address, self.BUFFER, self.TO_DEVICE)
-        self._dma(self.BUFFER, target, self.FROM_DEVICE)
+        self._dma(iova_of(address), self.BUFFER, self.TO_DEVICE)
+        self._dma(self.BUFFER, iova_of(target), self.FROM_DEVICE)
         result = self.nested.read(target, self.SIZE)
         wrong = sum(pattern[i:i + 4] != result[i:i + 4]
                     for i in range(0, self.SIZE, 4))
