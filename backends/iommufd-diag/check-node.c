@@ -67,8 +67,8 @@ static IOMMUFDFinding *node_denied(const Facts *facts, const char *full,
     return finding_node_denied_module(err, path, context ?: "");
 }
 
-static IOMMUFDFinding *node_missing(const char *full, const char *path,
-                                    dev_t devt, int err)
+static IOMMUFDFinding *node_missing(const Facts *facts, const char *full,
+                                    const char *path, dev_t devt, int err)
 {
     g_autofree char *target = NULL;
 
@@ -79,12 +79,14 @@ static IOMMUFDFinding *node_missing(const char *full, const char *path,
     if (target) {
         return finding_node_missing_link(err, path, target);
     }
-    return devt ? finding_node_missing_here(err, path, major(devt),
-                                            minor(devt)) :
-           finding_node_missing_unseen(err, path, g_str_equal(path,
-                                                              IOMMU_NODE) ?
-                                       "CONFIG_IOMMUFD" :
-                                       "CONFIG_VFIO_DEVICE_CDEV");
+    if (devt) {
+        return finding_node_missing_here(err, path, major(devt), minor(devt));
+    }
+    /* A device that is looked for is there; the kernel's own may not be */
+    return !g_str_equal(path, IOMMU_NODE) ||
+           host_iommufd(facts->host, &devt) == IOMMUFD_SEEN_YES ?
+           finding_node_missing_provided(err, path) :
+           finding_node_missing_unseen(err, path, "CONFIG_IOMMUFD");
 }
 
 static IOMMUFDFinding *no_more_files(const char *what, int err)
@@ -100,7 +102,7 @@ IOMMUFDFinding *node_finding(const Facts *facts, const char *path, dev_t devt,
     struct stat st;
 
     if (stat(full, &st)) {
-        return node_missing(full, path, devt, errno);
+        return node_missing(facts, full, path, devt, errno);
     }
     if (!S_ISCHR(st.st_mode)) {
         return finding_node_wrong_type_file(err, path, file_type(st.st_mode));

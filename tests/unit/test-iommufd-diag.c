@@ -223,6 +223,14 @@ static void test_iommu_node_missing(void)
         "character device 10:126: No such file or directory";
     char *root = host_new();
 
+    /* AppArmor lets QEMU see that it is there, and not read it */
+    host_dir(root, "sys/class/misc/iommu/dev");
+    check(diagnose_open(root, ENOENT), IOMMUFD_CAUSE_NODE_MISSING,
+          "/dev/iommu does not exist here, but the kernel provides it: No such "
+          "file or directory", "--device /dev/iommu");
+    host_free(root);
+
+    root = host_new();
     host_file(root, "proc/misc", "257 kvm\n126 iommu\n");
     check(diagnose_open(root, ENOENT), IOMMUFD_CAUSE_NODE_MISSING,
           message, "--device /dev/iommu");

@@ -43,7 +43,7 @@ static bool set_accounting(const Run *run)
     };
 
     if (ioctl(run->iommufd, IOMMUFD_OPTION, &option)) {
-        run_failure(NULL, IOMMUFD_STAGE_OPEN, errno, "/dev/iommu does not "
+        run_failure(run, NULL, IOMMUFD_STAGE_OPEN, errno, "/dev/iommu does not "
                     "answer like an iommufd");
         return false;
     }
@@ -82,7 +82,7 @@ static bool check_device(IOMMUFDHost *host, const RunDevice *device)
     return iommufd_results_verdict(results) < IOMMUFD_VERDICT_FAIL;
 }
 
-static bool open_device(IOMMUFDHost *host, RunDevice *device)
+static bool open_device(const Run *run, IOMMUFDHost *host, RunDevice *device)
 {
     const char *name = iommufd_host_device(host, device->sysfsdev)->vfio;
     g_autofree char *node = NULL;
@@ -93,8 +93,8 @@ static bool open_device(IOMMUFDHost *host, RunDevice *device)
         device->fd = open(node, O_RDWR | O_CLOEXEC);
     }
     if (device->fd < 0) {
-        run_failure(device, IOMMUFD_STAGE_NODE, errno, "its VFIO device node "
-                    "cannot be opened");
+        run_failure(run, device, IOMMUFD_STAGE_NODE, errno, "its VFIO device "
+                    "node cannot be opened");
         return false;
     }
     return true;
@@ -114,7 +114,7 @@ bool launch_open(Run *run)
     }
     run->iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
     if (run->iommufd < 0) {
-        run_failure(NULL, IOMMUFD_STAGE_OPEN, errno, "/dev/iommu cannot be "
+        run_failure(run, NULL, IOMMUFD_STAGE_OPEN, errno, "/dev/iommu cannot be "
                     "opened");
         return false;
     }
@@ -126,7 +126,7 @@ bool launch_open(Run *run)
         ok &= check_device(host, run->devices->pdata[i]);
     }
     for (guint i = 0; ok && i < run->devices->len; i++) {
-        ok = open_device(host, run->devices->pdata[i]);
+        ok = open_device(run, host, run->devices->pdata[i]);
     }
     return ok;
 }

@@ -55,8 +55,8 @@ void run_finding(const char *name, const IOMMUFDFinding *finding)
             finding->message, finding->remedy ?: "");
 }
 
-void run_failure(const RunDevice *device, IOMMUFDStage stage, int err,
-                 const char *what)
+void run_failure(const Run *run, const RunDevice *device, IOMMUFDStage stage,
+                 int err, const char *what)
 {
     const IOMMUFDDevice vm_device = {
         .sysfsdev = device ? device->sysfsdev : NULL,
@@ -68,7 +68,7 @@ void run_failure(const RunDevice *device, IOMMUFDStage stage, int err,
         .iommufd = -1,
         .device = device ? &vm_device : NULL,
     };
-    g_autoptr(IOMMUFDFinding) finding = iommufd_diagnose("/", &failure);
+    g_autoptr(IOMMUFDFinding) finding = iommufd_diagnose(run->root, &failure);
 
     if (finding) {
         run_finding(device ? device->name : NULL, finding);
@@ -171,7 +171,7 @@ static bool find_devices(Run *run)
 
     for (guint i = 0; i < run->devices->len; i++) {
         RunDevice *device = run->devices->pdata[i];
-        const IOMMUFDHostDevice *facts;
+        IOMMUFDHostDevice *facts;
         g_autofree char *reason = NULL;
 
         device->sysfsdev = device_sysfsdev(host, device->name, &reason);
@@ -181,11 +181,8 @@ static bool find_devices(Run *run)
         }
         facts = iommufd_host_device(host, device->sysfsdev);
         if (!facts->real) {
-            g_autoptr(GPtrArray) results =
-                iommufd_check_device((IOMMUFDHostDevice *)facts);
-            const IOMMUFDResult *first = results->pdata[0];
-
-            run_finding(device->name, first->finding);
+            run_failure(run, device, IOMMUFD_STAGE_NODE, ENOENT,
+                        "host device cannot be found");
             return false;
         }
         device->pci = iommufd_device_is_pci(facts);

@@ -72,8 +72,8 @@ void run_finding(const char *name, const IOMMUFDFinding *finding);
  * Why a step has failed, of a device if @device is given; @what is said if
  * nothing is known but the errno
  */
-void run_failure(const RunDevice *device, IOMMUFDStage stage, int err,
-                 const char *what);
+void run_failure(const Run *run, const RunDevice *device, IOMMUFDStage stage,
+                 int err, const char *what);
 
 /*
  * qemu-args.c: the command line
