@@ -49,15 +49,10 @@ char *size_shown(uint64_t bytes)
  * The kernel
  */
 
-IOMMUFDFinding *check_kernel(const Facts *facts)
-{
-    return host_release(facts->host) ? NULL :
-           finding_sysfs_unreadable_kernel(0);
-}
-
 char *shown_kernel(const Facts *facts)
 {
-    return g_strdup_printf("Linux %s", host_release(facts->host));
+    return g_strdup_printf("Linux %s", host_release(facts->host) ?:
+                           "of a version that /proc does not show");
 }
 
 IOMMUFDFinding *check_sysfs(const Facts *facts)

@@ -148,58 +148,16 @@ IOMMUFDFinding *check_map_bar(const Facts *facts)
            finding_pci_bar_unmapped(facts->err, map->region) : NULL;
 }
 
-typedef struct Mount {
-    const char *path;
-    size_t longest;
-    char *type;
-} Mount;
-
-/* Goes on to the end: the longest mount point that leads to the path counts */
-static bool match_mount(const char *line, void *opaque)
-{
-    g_auto(GStrv) fields = g_strsplit(line, " ", 4);
-    Mount *mount = opaque;
-    size_t len;
-
-    if (g_strv_length(fields) < 4) {
-        return false;
-    }
-    len = strlen(fields[1]);
-    if (len >= mount->longest && g_str_has_prefix(mount->path, fields[1]) &&
-        (len == 1 || mount->path[len] == '/')) {
-        mount->longest = len;
-        g_free(mount->type);
-        mount->type = g_strdup(fields[2]);
-    }
-    return false;
-}
-
-/* The type of the file system that a path is on, or NULL */
-static char *file_system(IOMMUFDHost *host, const char *path)
-{
-    Mount mount = { .path = path };
-
-    dir_find(host->dir, "proc/self/mounts", match_mount, &mount, NULL);
-    return mount.type;
-}
-
 IOMMUFDFinding *check_map_backing(const Facts *facts)
 {
     const IOMMUFDMap *map = facts->failure->map;
-    const char *file = map->backing_file;
-    g_autofree char *type = NULL;
+    const char *file = map->backing_file ?: "no file";
 
     if (map->backing_readonly && !map->readonly) {
-        return finding_ram_read_only_file(facts->err, map->region,
-                                          file ?: "no file");
+        return finding_ram_read_only_file(facts->err, map->region, file);
     }
-    type = file && map->backing_shared && *file == '/' &&
-           !g_str_has_prefix(file, "/memfd:") ?
-           file_system(facts->host, file) : NULL;
-    if (type && !g_str_equal(type, "tmpfs") &&
-        !g_str_equal(type, "devtmpfs") && !g_str_equal(type, "hugetlbfs")) {
-        return finding_ram_file_system_shared(facts->err, map->region, file,
-                                              type);
+    if (map->backing_on_disk) {
+        return finding_ram_file_system_shared(facts->err, map->region, file);
     }
     return facts->err == EOPNOTSUPP ?
            finding_ram_file_system_dax(facts->err, map->region) : NULL;

@@ -35,7 +35,6 @@ typedef IOMMUFDFinding *CheckFunc(const Facts *facts);
 typedef char *ShownFunc(const Facts *facts);
 
 /* check-host.c */
-CheckFunc check_kernel;
 CheckFunc check_sysfs;
 CheckFunc check_vfio_drivers;
 CheckFunc check_device_nodes;

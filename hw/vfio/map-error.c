@@ -12,6 +12,7 @@
 #include "qemu/error-report.h"
 #include "qemu/range.h"
 #include "qemu/rcu.h"
+#include "qemu/mmap-alloc.h"
 #include "qemu/units.h"
 #include "block/aio.h"
 #include "hw/vfio/map-error.h"
@@ -162,7 +163,8 @@ static void add_backing(MapFailure *f, MemoryRegion *mr, void *vaddr,
     f->file = link ? g_file_read_link(link, NULL) : NULL;
     f->map.backing_file = f->file;
     f->map.backing_page = qemu_ram_pagesize(rb);
-    f->map.backing_shared = qemu_ram_is_shared(rb);
+    f->map.backing_on_disk = fd >= 0 && qemu_ram_is_shared(rb) &&
+                             qemu_fd_getfs(fd) == QEMU_FS_TYPE_UNKNOWN;
     f->map.backing_readonly = rb->flags & RAM_READONLY;
     f->map.unpopulated = unpopulated(vaddr, size);
 }

@@ -125,7 +125,8 @@ typedef struct IOMMUFDRange {
  * @unpopulated: bytes of the memory without a page, UINT64_MAX if not known
  * @backing_page: bytes of a page of the memory, 0 if not known
  * @backing_file: path of the file that backs the memory, or NULL
- * @backing_shared: the file is mapped shared
+ * @backing_on_disk: the file is mapped shared, and is neither on tmpfs nor on
+ *     hugetlbfs
  * @backing_readonly: QEMU itself cannot write the memory
  * @mode: memory accounting mode of the iommufd
  * @ranges: usable I/O virtual addresses, ascending
@@ -142,7 +143,7 @@ typedef struct IOMMUFDMap {
     uint64_t unpopulated;
     uint64_t backing_page;
     const char *backing_file;
-    bool backing_shared;
+    bool backing_on_disk;
     bool backing_readonly;
     IOMMUFDAccountingMode mode;
     const IOMMUFDRange *ranges;

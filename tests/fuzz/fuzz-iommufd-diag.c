@@ -154,7 +154,7 @@ static void diagnose(const char *root, int err, uint8_t stage, uint8_t flags)
         .unpopulated = flags & 128 ? UINT64_MAX : 0x10000000,
         .backing_page = flags & 8 ? 0x200000 : 0x1000,
         .backing_file = flags & 16 ? "/srv/ram" : NULL,
-        .backing_shared = flags & 32,
+        .backing_on_disk = flags & 32,
         .backing_readonly = flags & 64,
         .mode = flags & 8 ? IOMMUFD_ACCOUNTING_MODE_PROCESS :
                 IOMMUFD_ACCOUNTING_MODE_USER,
