@@ -39,6 +39,9 @@ IOCTLS = {
     'unmap': 0x86, 'hwpt-alloc': 0x89, 'hw-info': 0x8a, 'map-file': 0x8f,
 }
 
+# QEMU was built without the diagnosis: it knows the step that failed
+PLAIN = 'IOMMUFD_PLAIN' in os.environ
+
 # What is true if QEMU has to find the device itself
 CAUSES_IN_SYSFS = ('sysfs-unreadable', 'sysfs-missing')
 ERRNOS = {os.strerror(number) for number in errno.errorcode}
@@ -126,7 +129,8 @@ def cases(*levels):
     base = (SOURCE / 'VERSION').read_text(encoding='utf-8')
     plain = [complete(case, catalogue) for case in cases_of(base)
              if case['level'] in levels]
-    return [one for case in plain for one in (case, *confined(case))]
+    return plain if PLAIN else [one for case in plain
+                                for one in (case, *confined(case))]
 
 
 def tests_of(levels):
@@ -168,8 +172,8 @@ class FaultChecks:
         facts, results = self.results(case)
         if 'run' in case:
             self.check_program(case, results.get('run'))
-        elif 'confined' in case:
-            for way in case['ways']:
+        elif 'confined' in case or PLAIN:
+            for way in case.get('ways', ['cli', 'qmp']):
                 self.check_truth(case, way, results.get(way))
         else:
             self.check_ways(case, facts, results)
@@ -242,6 +246,8 @@ class FaultChecks:
                 self.assertNotIn(part, message)
         known = ['unknown', case.get('cause'), *case.get('confined-cause', []),
                  *(CAUSES_IN_SYSFS if case.get('finds-device') else [])]
+        if PLAIN:
+            known = ['unknown']
         for cause, text in findings[-1:]:
             self.assertTrue(cause in known or 'probably' in text,
                             f'{cause} as a fact: {text}')
