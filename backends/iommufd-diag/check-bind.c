@@ -326,24 +326,16 @@ IOMMUFDFinding *check_bind_other_vm(const Facts *facts)
     return NULL;
 }
 
+/* What was seen is not the cause, and not all can be seen */
 IOMMUFDFinding *check_bind_permission(const Facts *facts)
 {
-    bool members_seen = facts->device &&
-        dir_seen(device_dir(facts->device), "iommu_group/devices") ==
-        IOMMUFD_SEEN_YES;
-    g_autofree char *candidates = NULL;
+    g_autofree char *candidates =
+        g_strdup_printf("probably %sanother device of IOMMU group %s has a "
+                        "host driver or another owner",
+                        iommufd_host_interrupts(facts->host)->isolated ? "" :
+                        "interrupt remapping is off, or ", group_of(facts));
 
-    /* All that was seen was right, or not all was seen */
-    candidates = g_strdup_printf("probably %sanother device of IOMMU group "
-                                 "%s has a host driver or another owner",
-                                 iommufd_host_interrupts(facts->host)->known &&
-                                 iommufd_host_interrupts(facts->host)->isolated
-                                 ? "" : "interrupt remapping is off, or ",
-                                 group_of(facts));
-    return finding_unknown_bind_refused(facts->err, facts->who, members_seen &&
-                                        host_sees_all(facts->host) ?
-                                        "its reason cannot be seen" :
-                                        candidates);
+    return finding_unknown_bind_refused(facts->err, facts->who, candidates);
 }
 
 char *shown_bind(const Facts *facts)

@@ -64,13 +64,11 @@ IOMMUFDFinding *check_sysfs(const Facts *facts)
 IOMMUFDFinding *check_vfio_drivers(const Facts *facts)
 {
     g_autoptr(GPtrArray) drivers = host_vfio_drivers(facts->host);
-    const char *release = host_release(facts->host);
 
-    if (drivers->len) {
-        return NULL;
-    }
-    return host_option(facts->host, "CONFIG_VFIO_PCI") == 'n' ?
-           finding_kernel_without_driver_host(0, release ?: "here") :
+    return drivers->len ? NULL :
+           host_option(facts->host, "CONFIG_VFIO_PCI") == 'n' ?
+           finding_kernel_without_driver_host(0, host_release(facts->host) ?:
+                                              "here") :
            finding_module_not_loaded_host(0);
 }
 
@@ -118,14 +116,12 @@ IOMMUFDFinding *check_device_nodes(const Facts *facts)
 {
     IOMMUFDHost *host = facts->host;
     char option = host_option(host, "CONFIG_VFIO_DEVICE_CDEV");
-    bool loaded;
+    bool loaded =
+        dir_seen(host->dir, "sys/class/vfio-dev") == IOMMUFD_SEEN_YES &&
+        dir_seen(host->dir, "proc/devices") == IOMMUFD_SEEN_YES;
 
-    if (nodes_seen(host) || option == 'y' || nodes_excluded(host)) {
-        return NULL;
-    }
-    loaded = dir_seen(host->dir, "sys/class/vfio-dev") == IOMMUFD_SEEN_YES &&
-             dir_seen(host->dir, "proc/devices") == IOMMUFD_SEEN_YES;
-    return option == 'n' || loaded || host_kernel_before(host, 6, 6) ?
+    return !nodes_seen(host) && option != 'y' && !nodes_excluded(host) &&
+           (option == 'n' || loaded || host_kernel_before(host, 6, 6)) ?
            no_device_nodes(facts, NODE_DIR) : NULL;
 }
 

@@ -17,29 +17,24 @@
  * Any device node
  */
 
+static bool in_group(gid_t group)
+{
+    g_autofree gid_t *groups = g_new(gid_t, NGROUPS_MAX);
+    int n = getgroups(NGROUPS_MAX, groups);
+
+    while (n > 0 && groups[n - 1] != group) {
+        n--;
+    }
+    return n > 0 || group == getegid();
+}
+
 /* Would the mode bits alone let this process read and write? */
 static bool mode_allows(const struct stat *st)
 {
-    g_autofree gid_t *groups = NULL;
-    int n;
+    mode_t bits = st->st_uid == geteuid() ? 0600 :
+                  in_group(st->st_gid) ? 0060 : 0006;
 
-    if (geteuid() == 0) {
-        return true;
-    }
-    if (st->st_uid == geteuid()) {
-        return (st->st_mode & 0600) == 0600;
-    }
-    n = getgroups(0, NULL);
-    if (n > 0) {
-        groups = g_new(gid_t, n);
-        n = getgroups(n, groups);
-    }
-    for (int i = -1; i < n; i++) {
-        if (st->st_gid == (i < 0 ? getegid() : groups[i])) {
-            return (st->st_mode & 0060) == 0060;
-        }
-    }
-    return (st->st_mode & 0006) == 0006;
+    return geteuid() == 0 || (st->st_mode & bits) == bits;
 }
 
 static IOMMUFDFinding *node_denied(const Facts *facts, const char *full,
@@ -89,12 +84,6 @@ static IOMMUFDFinding *node_missing(const Facts *facts, const char *full,
            finding_node_missing_unseen(err, path, "CONFIG_IOMMUFD");
 }
 
-static IOMMUFDFinding *no_more_files(const char *what, int err)
-{
-    return err == EMFILE ? finding_fd_limit_process(err, what) :
-           finding_fd_limit_host(err, what);
-}
-
 IOMMUFDFinding *node_finding(const Facts *facts, const char *path, dev_t devt,
                              int err)
 {
@@ -123,9 +112,6 @@ IOMMUFDFinding *node_finding(const Facts *facts, const char *path, dev_t devt,
                                          minor(st.st_rdev));
     case ENOMEM:
         return finding_out_of_memory_node(err, path);
-    case EMFILE:
-    case ENFILE:
-        return no_more_files(path, err);
     default:
         return NULL;
     }
@@ -155,11 +141,11 @@ int node_errno(const Facts *facts, const char *path, dev_t devt, bool *wrong)
 /* Then nothing can be read here either */
 IOMMUFDFinding *check_open_limit(const Facts *facts)
 {
-    if (facts->err != EMFILE && facts->err != ENFILE) {
-        return NULL;
-    }
-    return no_more_files(facts->failure->stage == IOMMUFD_STAGE_OPEN ?
-                         IOMMU_NODE : "the VFIO device node", facts->err);
+    const char *what = facts->failure->stage == IOMMUFD_STAGE_OPEN ?
+                       IOMMU_NODE : "the VFIO device node";
+
+    return facts->err == EMFILE ? finding_fd_limit_process(EMFILE, what) :
+           facts->err == ENFILE ? finding_fd_limit_host(ENFILE, what) : NULL;
 }
 
 /*
@@ -169,14 +155,14 @@ IOMMUFDFinding *check_open_limit(const Facts *facts)
 /* Nothing is at the path, or nothing is behind it, as far as is known */
 static const char *iommu_node_missing(const Facts *facts)
 {
-    if (facts->err == ENODEV || facts->err == ENXIO) {
-        return "has no device behind it";
+    int err = facts->err;
+
+    if (!err) {
+        err = dir_seen(facts->host->dir, IOMMU_NODE) == IOMMUFD_SEEN_NO ?
+              ENOENT : ENODEV;
     }
-    if (facts->err) {
-        return facts->err == ENOENT ? "does not exist" : NULL;
-    }
-    return dir_seen(facts->host->dir, IOMMU_NODE) == IOMMUFD_SEEN_NO ?
-           "does not exist" : "has no device behind it";
+    return err == ENOENT ? "does not exist" :
+           err == ENODEV || err == ENXIO ? "has no device behind it" : NULL;
 }
 
 IOMMUFDFinding *check_iommufd(const Facts *facts)
