@@ -228,19 +228,21 @@ static bool vfio_check_iommu(const VFIODevice *vbasedev, Error **errp)
     return true;
 }
 
-static bool vfio_check_access(const VFIODevice *vbasedev, Error **errp)
+static void vfio_check_access(const VFIODevice *vbasedev)
 {
     int flags = fcntl(vbasedev->fd, F_GETFL);
 
     /* AP devices are never read from or written to */
-    if (flags < 0 || (flags & O_ACCMODE) == O_RDWR ||
-        vbasedev->type == VFIO_DEVICE_TYPE_AP) {
-        return true;
+    if (flags < 0 || vbasedev->type == VFIO_DEVICE_TYPE_AP) {
+        return;
     }
-    error_setg(errp, "fd %d is %s, but a device needs a descriptor that can "
-               "read and write", vbasedev->fd,
-               (flags & O_ACCMODE) == O_RDONLY ? "read-only" : "write-only");
-    return false;
+    if ((flags & O_ACCMODE) == O_RDONLY) {
+        warn_report("fd %d is read-only, so the guest cannot write to the "
+                    "device", vbasedev->fd);
+    } else if ((flags & O_ACCMODE) == O_WRONLY) {
+        warn_report("fd %d is write-only, so the guest cannot read from the "
+                    "device", vbasedev->fd);
+    }
 }
 
 bool vfio_iommufd_check_options(const VFIODevice *vbasedev, Error **errp)
@@ -264,8 +266,8 @@ bool vfio_iommufd_check_options(const VFIODevice *vbasedev, Error **errp)
         return false;
     }
     vfio_check_other_options(vbasedev, host);
-    return vfio_check_access(vbasedev, errp) &&
-           vfio_check_iommu(vbasedev, errp);
+    vfio_check_access(vbasedev);
+    return vfio_check_iommu(vbasedev, errp);
 }
 
 bool vfio_iommufd_is_mdev(const VFIODevice *vbasedev)

@@ -47,7 +47,8 @@ void vfio_iommufd_close_fd(VFIODevice *vbasedev);
  *
  * One of "fd" and "sysfsdev" has to name a device, and "fd" needs "iommufd".
  * "fd" takes precedence over "sysfsdev", and that over "host": if one of them
- * names another device, this prints a warning.
+ * names another device, or "fd" cannot be read and written, this prints a
+ * warning.
  *
  * Returns: true if the device can be used.
  */

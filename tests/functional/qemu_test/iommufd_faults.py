@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 import re
 import shlex
+import subprocess
 import sys
 
 from .config import BUILD_DIR
@@ -60,11 +61,15 @@ def complete(case, catalogue):
     elif 'object' in case:
         case['options'] = [{**OBJECT, **case.pop('object')}]
     if 'shim' in case:
-        case['setup'] = [
-            'shim_host', *case.get('setup', []),
+        case['setup'] = shim_setup(case)
+    return case
+
+
+def shim_setup(case):
+    """The setup of a case whose ioctls the shim answers."""
+    return ['shim_host', *case.get('setup', []),
             'launcher="env LD_PRELOAD={shim}"',
             f'export IOMMUFD_SHIM="{shim_plan(case["shim"])}"']
-    return case
 
 
 def confined(case):
@@ -121,6 +126,26 @@ def shim_plan(items):
                            str(getattr(errno, found.group())), value)
         plan += f' {name}={value}'
     return plan
+
+
+def shim_library():
+    """The library that takes the place of the kernel, built if need be."""
+    library = Path(BUILD_DIR) / 'faults' / 'shim.so'
+    if (library.exists() and
+            library.stat().st_mtime > SHIM.stat().st_mtime):
+        return library
+    library.parent.mkdir(exist_ok=True)
+    subprocess.run(['cc', '-shared', '-fPIC', '-O1', '-I', str(HEADERS),
+                    '-o', str(library), str(SHIM), '-ldl'], check=True)
+    return library
+
+
+def run_on_host(qemu, table):
+    """Run cases in mount namespaces of this host; what the runner prints."""
+    return subprocess.run(
+        [sys.executable, '-B', str(RUNNER), os.path.abspath(qemu), table],
+        check=True, stdout=subprocess.PIPE,
+        encoding='utf-8').stdout.splitlines()
 
 
 def cases(*levels):

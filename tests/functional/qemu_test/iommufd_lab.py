@@ -24,6 +24,9 @@ from .testcase import QemuSystemTest
 # This file is linked into QEMU's source tree, the lab is not.
 LAB = Path(__file__).resolve().parents[2] / 'lab'
 
+# The base without the patches, if tests/stock has built it
+STOCK = Path(BUILD_DIR).parent / 'stock' / 'build' / 'qemu-system-x86_64'
+
 # How many times longer than usual all may take, as with sanitizers
 PATIENCE = int(os.environ.get('IOMMUFD_LAB_PATIENCE', 1))
 

@@ -5,14 +5,10 @@
 #
 # SPDX-License-Identifier: GPL-2.0-or-later
 
-from pathlib import Path
-
-from qemu_test.config import BUILD_DIR
-from qemu_test.iommufd_lab import IommufdLabTest
+from qemu_test.iommufd_lab import STOCK, IommufdLabTest
 
 EDU = '0000:00:04.0'
 NVME = '0000:00:07.0'
-STOCK = Path(BUILD_DIR).parent / 'stock' / 'build' / 'qemu-system-x86_64'
 ORDINALS = ['first', 'second', 'third', 'fourth']
 
 
