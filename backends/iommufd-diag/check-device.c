@@ -119,7 +119,7 @@ static char *no_iommu_reason(IOMMUFDHost *host, const char **cure)
     Dir acpi = { host->root, "/sys/firmware/acpi/tables" };
     g_autoptr(GPtrArray) iommus = dir_list(host->dir, "sys/class/iommu");
     g_autofree char *cmdline = dir_text(host->dir, "proc/cmdline");
-    g_auto(GStrv) args = g_strsplit_set(cmdline ?: "", " \n", -1);
+    g_auto(GStrv) args = g_strsplit_set(cmdline ?: "", "\n ", -1);
     const char *table = NULL;
 
     if (iommus && iommus->len) {

@@ -5,8 +5,9 @@ from pathlib import Path
 import tomllib
 
 TABLE = Path(__file__).parent
-# How QEMU is confined when a case is run once more, each a word of made-up-host and the end of the case's name, and how
-# it is spoken to then: over QMP as by libvirt, whose AppArmor profile the first is like
+# How QEMU is confined when a case is run once more, each a word of
+# made-up-host and the end of the case's name, and how it is spoken to then:
+# over QMP as by libvirt, whose AppArmor profile the first is like
 CONFINED = {'unreadable': 'qmp', 'missing': 'cli'}
 
 

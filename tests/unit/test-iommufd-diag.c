@@ -584,7 +584,8 @@ static void test_device_no_vfio_dev(void)
     host_kernel(root, NULL);
     check(diagnose_node(root, PCI_DEV, ENOENT),
           IOMMUFD_CAUSE_KERNEL_TOO_OLD,
-          "Linux " RELEASE " has no VFIO devices in sysfs: " NO_VFIO_DEV, "6.6");
+          "Linux " RELEASE " has no VFIO devices in sysfs: " NO_VFIO_DEV,
+          "6.6");
     host_dir(root, "sys/class/vfio-dev");
     check(diagnose_node(root, PCI_DEV, ENOENT),
           IOMMUFD_CAUSE_DRIVER_WITHOUT_VFIO_DEV,

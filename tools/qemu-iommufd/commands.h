@@ -29,10 +29,10 @@ int cmd_run(int argc, char **argv);
  */
 
 /*
- * The directory in sysfs, a path without the host's root, of a PCI address with or
- * without domain, a path in sysfs, the UUID of a mediated device, or a VFIO
- * device node.  It need not exist.  NULL if @name is none of these, with the
- * reason in *@reason, which the caller frees.
+ * The directory in sysfs, a path without the host's root, of a PCI address
+ * with or without domain, a path in sysfs, the UUID of a mediated device, or a
+ * VFIO device node.  It need not exist.  NULL if @name is none of these, with
+ * the reason in *@reason, which the caller frees.
  */
 char *device_sysfsdev(IOMMUFDHost *host, const char *name, char **reason);
 

@@ -82,7 +82,8 @@ static bool check_device(IOMMUFDHost *host, const RunDevice *device)
     return iommufd_results_verdict(results) < IOMMUFD_VERDICT_FAIL;
 }
 
-static bool open_device(const Run *run, IOMMUFDHost *host, RunDevice *device)
+static bool open_device(const Run *run, IOMMUFDHost *host,
+                        RunDevice *device)
 {
     const char *name = iommufd_host_device(host, device->sysfsdev)->vfio;
     g_autofree char *node = NULL;

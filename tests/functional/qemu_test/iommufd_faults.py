@@ -278,7 +278,7 @@ class FaultChecks:
                             f'{cause} as a fact: {text}')
 
     def read_log(self, way, result):
-        """What a QEMU has written: its lines, and the findings from its trace."""
+        """What a QEMU has written: its lines, and the findings traced."""
         self.assertIsNotNone(result, f'{way} was not run')
         self.log.info('%s', json.dumps(result, indent=1))
         self.assertNotIn('broken', result)
