@@ -115,8 +115,8 @@ bool launch_open(Run *run)
     }
     run->iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
     if (run->iommufd < 0) {
-        run_failure(run, NULL, IOMMUFD_STAGE_OPEN, errno, "/dev/iommu cannot be "
-                    "opened");
+        run_failure(run, NULL, IOMMUFD_STAGE_OPEN, errno,
+                    "/dev/iommu cannot be opened");
         return false;
     }
     if (!set_accounting(run)) {
