@@ -57,9 +57,11 @@ IOMMUFDFinding *check_hwpt(const Facts *facts)
     switch (facts->err) {
     case EOPNOTSUPP:
         return finding_hwpt_unsupported_tables(facts->err, iommu, facts->who);
+#if !defined(__x86_64__) && !defined(__i386__)
     case EINVAL:
         return finding_alignment_hwpt(facts->err, facts->who,
                                       qemu_real_host_page_size());
+#endif
     default:
         return NULL;
     }
@@ -77,7 +79,7 @@ IOMMUFDFinding *check_attach(const Facts *facts)
                                                      peer->name, group) :
                finding_unknown_invalid_page_table(facts->err, facts->who);
     case EBUSY:
-        return finding_dma_owner_busy_group(facts->err, group ?: "?",
+        return finding_dma_owner_busy_group(facts->err, group ?: "(unknown)",
                                             facts->who);
     case ENOSPC:
         return finding_no_domain_ids_device(facts->err, facts->who);

@@ -19,9 +19,11 @@ IOMMUFDHostDevice *facts_device(const Facts *facts,
            host_device_of_fd(facts->host, device->fd);
 }
 
+/* The number of the group, which is not known where sysfs is not */
 static const char *group_of(const Facts *facts)
 {
-    return facts->device && facts->device->group ? facts->device->group : "?";
+    return facts->device && facts->device->group ? facts->device->group :
+           "(unknown)";
 }
 
 const IOMMUFDDevice *peer_in_group(const Facts *facts)
@@ -83,6 +85,9 @@ IOMMUFDFinding *check_bind_iommufd(const Facts *facts)
     if (fd < 0) {
         return finding_fd_closed_none(facts->err, id);
     }
+    if (facts->err != EBADF && facts->err != EBADFD) {
+        return NULL;
+    }
     switch (fd_kind(facts->host, fd, &what)) {
     case FD_CLOSED:
         return finding_fd_closed_iommufd(facts->err, fd, id);
@@ -128,11 +133,13 @@ IOMMUFDFinding *check_bind_busy(const Facts *facts)
     }
     holder = host_holder(facts->host, device->devt);
     if (holder) {
-        return device->has_enable ?
+        /* Who has passed a descriptor may have kept it */
+        return device->has_enable && !(failure && facts->by_fd) ?
                finding_device_busy_process(facts->err, facts->who, holder) :
                finding_device_busy_open(facts->err, facts->who, holder);
     }
-    return device->has_enable ?
+    /* The group's interface enables it, too, and some drivers leave it so */
+    return device->has_enable && !host_sees_all(facts->host) ?
            finding_device_busy_unseen(facts->err, facts->who) : NULL;
 }
 
@@ -221,7 +228,8 @@ IOMMUFDFinding *check_bind_mediated(const Facts *facts)
     return !g_strcmp0(device->driver, "vfio_ap_mdev") ?
            finding_device_open_failed_matrix(facts->err, device->driver,
                                              facts->who) :
-           finding_device_open_failed_mdev(facts->err, device->driver ?: "?",
+           finding_device_open_failed_mdev(facts->err, device->driver ?:
+                                           "of the mediated device",
                                            facts->who);
 }
 
@@ -274,7 +282,8 @@ IOMMUFDFinding *check_bind_interrupts(const Facts *facts)
                                         "by host drivers: ", members, NULL) :
                   NULL;
     }
-    return dir_seen(facts->host->dir, UNSAFE) != IOMMUFD_SEEN_UNKNOWN ?
+    return interrupts->parameter_known ||
+           dir_seen(facts->host->dir, UNSAFE) == IOMMUFD_SEEN_NO ?
            finding_no_interrupt_isolation_off(facts->err, whose,
                                               besides ?: "") :
            finding_no_interrupt_isolation_maybe(facts->err, whose,
@@ -317,11 +326,16 @@ IOMMUFDFinding *check_bind_other_vm(const Facts *facts)
             continue;
         }
         holder = host_holder(facts->host, member->devt);
-        return finding_group_other_owner_process(facts->err, facts->who,
-                                                 group_of(facts),
-                                                 member->name, holder ?:
-                                                 "a process that cannot be "
-                                                 "seen from here");
+        if (holder) {
+            return finding_group_other_owner_process(facts->err, facts->who,
+                                                     group_of(facts),
+                                                     member->name, holder);
+        }
+        if (!host_sees_all(facts->host)) {
+            return finding_group_other_owner_unseen(facts->err, facts->who,
+                                                    group_of(facts),
+                                                    member->name);
+        }
     }
     return NULL;
 }
@@ -353,7 +367,8 @@ IOMMUFDFinding *check_bind_token(const Facts *facts)
     Dir dir = facts->device ? device_dir(facts->device) : (Dir) { };
     g_autofree char *pf = NULL;
 
-    if (!facts->device ||
+    /* Before 6.17 the device node is not asked for one */
+    if (!facts->device || host_kernel_before(facts->host, 6, 17) ||
         dir_seen(dir, "physfn/vfio-dev") != IOMMUFD_SEEN_YES) {
         return NULL;
     }
@@ -376,7 +391,8 @@ IOMMUFDFinding *check_bind_access(const Facts *facts)
     return no_vf ? finding_ioctl_denied_bind(facts->err, facts->who) :
            finding_unknown_access_refused(facts->err, facts->who,
                                           "probably by a security module, or "
-                                          "for want of the right VF token");
+                                          "because the VF token is missing or "
+                                          "wrong");
 }
 
 /*
@@ -416,6 +432,6 @@ IOMMUFDFinding *check_bind_open(const Facts *facts)
         !(facts->device && facts->device->has_enable)) {
         return finding_unknown_in_use(facts->err, facts->who);
     }
-    return finding_device_open_failed_driver(facts->err, driver ?: "?",
-                                             facts->who);
+    return driver ? finding_device_open_failed_driver(facts->err, driver,
+                                                      facts->who) : NULL;
 }

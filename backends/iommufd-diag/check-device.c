@@ -42,6 +42,9 @@ static IOMMUFDFinding *no_pci_device(const Facts *facts)
     g_autofree char *near = NULL;
     g_autofree char *hint = NULL;
 
+    if (!names && errno != ENOENT) {
+        return finding_device_missing_other(facts->err, device->path);
+    }
     if (!names || !names->len) {
         return finding_sysfs_missing_pci(facts->err, device->name,
                                          device->path);
@@ -127,29 +130,38 @@ static char *no_iommu_reason(IOMMUFDHost *host, const char **cure)
                 "the chipset, have none.";
         return g_strdup("the host's IOMMU does not cover it");
     }
-    for (char **arg = args; *arg; arg++) {
-        if (g_str_equal(*arg, "iommu=off") ||
-            g_str_equal(*arg, "intel_iommu=off") ||
-            g_str_equal(*arg, "amd_iommu=off")) {
-            *cure = "Boot the host without it.";
-            return g_strdup_printf("the kernel command line says %s", *arg);
-        }
-    }
     for (size_t i = 0; !table && i < G_N_ELEMENTS(tables); i++) {
         if (dir_seen(acpi, tables[i]) == IOMMUFD_SEEN_YES) {
             table = tables[i];
         }
     }
+    for (char **arg = args; *arg; arg++) {
+        if (g_str_equal(*arg, "iommu=off") ||
+            (g_str_equal(*arg, "intel_iommu=off") &&
+             g_strcmp0(table, "IVRS")) ||
+            (g_str_equal(*arg, "amd_iommu=off") &&
+             g_strcmp0(table, "DMAR"))) {
+            *cure = "Boot the host without it.";
+            return g_strdup_printf("the kernel command line says %s", *arg);
+        }
+    }
+    /* Arm has that table for interrupts, too */
+    if (table && g_str_equal(table, "IORT")) {
+        *cure = "Look for arm-smmu in the kernel log.";
+        return g_strdup("probably the firmware describes none, or the kernel "
+                        "has not switched it on");
+    }
     if (table) {
-        *cure = g_str_equal(table, "IORT") ?
-                "Look for arm-smmu in the kernel log." :
-                "Boot the host with intel_iommu=on (Intel) or without "
-                "amd_iommu=off (AMD).";
+        *cure = g_str_equal(table, "DMAR") &&
+                !g_strv_contains((const char *const *)args,
+                                 "intel_iommu=on") ?
+                "Boot the host with intel_iommu=on." :
+                "Look for DMAR, AMD-Vi or virtio_iommu in the kernel log.";
         return g_strdup_printf("the firmware describes an IOMMU (%s), but the "
                                "kernel has not switched it on", table);
     }
-    *cure = "Enable VT-d or AMD-Vi in the firmware; for a host that is itself "
-            "a VM, add an IOMMU to that VM.";
+    *cure = "Enable the IOMMU in the firmware (VT-d, AMD-Vi, SMMU); for a host "
+            "that is itself a VM, add an IOMMU to that VM.";
     return g_strdup(dir_seen(acpi, "") == IOMMUFD_SEEN_YES ?
                     "the firmware describes no IOMMU" :
                     "probably it is off in the firmware");
@@ -163,7 +175,7 @@ IOMMUFDFinding *check_host_iommu(const Facts *facts)
     const char *cure;
 
     if (iommus ? iommus->len :
-        dir_seen(facts->host->dir, "sys/class/iommu") == IOMMUFD_SEEN_YES) {
+        dir_seen(facts->host->dir, "sys/class/iommu") != IOMMUFD_SEEN_NO) {
         return NULL;
     }
     reason = no_iommu_reason(facts->host, &cure);
@@ -262,7 +274,8 @@ static IOMMUFDFinding *bind_refused(const Facts *facts, const char *path)
 {
     const IOMMUFDHostDevice *device = facts->device;
     const char *driver = device->override;
-    g_autofree char *driver_dir = g_build_filename("sys/bus/pci/drivers",
+    const char *bus = device->bus ?: "pci";
+    g_autofree char *driver_dir = g_build_filename("sys/bus", bus, "drivers",
                                                    driver, NULL);
     Dir dir = device_dir(device);
     uint64_t number;
@@ -282,16 +295,31 @@ static IOMMUFDFinding *bind_refused(const Facts *facts, const char *path)
     if (dir_number(dir, "sriov_numvfs", &number) && number) {
         return finding_bind_refused_vfs(facts->err, driver, number, path);
     }
-    if (on_denylist(facts)) {
+    if (g_str_equal(driver, "vfio-pci") && on_denylist(facts)) {
         return finding_bind_refused_denylist(facts->err, driver, path);
     }
     return dir_number(dir, "boot_vga", &number) && number ?
            finding_bind_refused_display(facts->err, driver, path) :
-           finding_bind_refused_other(facts->err, driver, path, device->name);
+           finding_bind_refused_other(facts->err, driver, path, device->name,
+                                      bus);
 }
 
-static char *bind_cure(const IOMMUFDHostDevice *device)
+/* Nothing that would take from the host what it uses */
+static char *bind_cure(const IOMMUFDHostDevice *device, bool in_use)
 {
+    Dir dir = device_dir(device);
+    uint64_t number;
+
+    if (in_use) {
+        return g_strdup("Do not assign it while the host uses it.");
+    }
+    if (dir_number(dir, "class", &number) && number >> 16 == 0x06) {
+        return g_strdup("Assign the devices behind the bridge.");
+    }
+    if (dir_number(dir, "sriov_numvfs", &number) && number) {
+        return g_strdup("Assign its virtual functions, or remove them first: "
+                        "echo 0 > sriov_numvfs");
+    }
     return iommufd_device_is_pci(device) ?
            g_strdup_printf("Bind it to vfio-pci, for example: driverctl "
                            "set-override %s vfio-pci", device->name) :
@@ -302,7 +330,7 @@ static IOMMUFDFinding *no_driver(const Facts *facts, const char *path)
 {
     const IOMMUFDHostDevice *device = facts->device;
     const char *override = device->override;
-    g_autofree char *cure = bind_cure(device);
+    g_autofree char *cure = bind_cure(device, false);
 
     if (override && strstr(override, "vfio") && !strchr(override, '/')) {
         /* The link to the driver goes first, and then the driver waits */
@@ -321,14 +349,14 @@ static IOMMUFDFinding *no_vfio_dev(const Facts *facts, const char *path)
 {
     const IOMMUFDHostDevice *device = facts->device;
     const char *driver = device->driver;
-    g_autofree char *cure = bind_cure(device);
+    bool in_use;
+    g_autofree char *use = iommufd_device_use(device, &in_use);
+    g_autofree char *cure = bind_cure(device, in_use);
 
     if (driver_is_stub(driver)) {
         return finding_driver_is_stub_stub(facts->err, driver, path, cure);
     }
     if (!iommufd_device_has_vfio_driver(device)) {
-        bool in_use;
-        g_autofree char *use = iommufd_device_use(device, &in_use);
         g_autofree char *and = use ? g_strconcat(", and ", use, NULL) : NULL;
 
         return finding_driver_not_vfio_use(facts->err, driver, and ?: "", path,

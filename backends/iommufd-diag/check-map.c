@@ -32,7 +32,7 @@ static bool is_limited(const Locked *locked)
            !(locked->has_ipc_lock && locked->initial_userns);
 }
 
-/* A limit comes first in the kernel, too: nothing is allocated above it */
+/* Whatever else is missing, more than this is never pinned */
 IOMMUFDFinding *check_map_limit(const Facts *facts)
 {
     const IOMMUFDMap *map = facts->failure->map;
@@ -127,7 +127,7 @@ IOMMUFDFinding *check_map_memory(const Facts *facts)
     /* In mode process no other process counts */
     if (is_limited(locked) &&
         map->mode != IOMMUFD_ACCOUNTING_MODE_PROCESS &&
-        !host_sees_all(facts->host)) {
+        !host_sees_all_users(facts->host)) {
         return limit_or_memory(facts, locked);
     }
     limited = cgroup.known ? g_strdup_printf(", the control group is limited "
@@ -156,7 +156,7 @@ IOMMUFDFinding *check_map_backing(const Facts *facts)
     if (map->backing_readonly && !map->readonly) {
         return finding_ram_read_only_file(facts->err, map->region, file);
     }
-    if (map->backing_on_disk) {
+    if (map->backing_on_disk && !map->readonly) {
         return finding_ram_file_system_shared(facts->err, map->region, file);
     }
     return facts->err == EOPNOTSUPP ?

@@ -34,7 +34,7 @@ static bool mode_allows(const struct stat *st)
     mode_t bits = st->st_uid == geteuid() ? 0600 :
                   in_group(st->st_gid) ? 0060 : 0006;
 
-    return geteuid() == 0 || (st->st_mode & bits) == bits;
+    return (st->st_mode & bits) == bits;
 }
 
 static IOMMUFDFinding *node_denied(const Facts *facts, const char *full,
@@ -49,7 +49,8 @@ static IOMMUFDFinding *node_denied(const Facts *facts, const char *full,
         return finding_node_cgroup_device(err, path, major(st->st_rdev),
                                           minor(st->st_rdev));
     }
-    if (!mode_allows(st)) {
+    /* A user namespace has no rights on the nodes of users outside of it */
+    if (!mode_allows(st) && !(host_locked(facts->host)->overrides_modes)) {
         return finding_node_permission_mode(err, path, st->st_uid, st->st_gid,
                                             st->st_mode & 07777, geteuid(),
                                             getegid());

@@ -48,11 +48,12 @@ static const Check host_checks[] = {
     { OPEN, 0, check_iommufd, "iommufd", shown_iommufd, FAIL },
     { OPEN, 0, check_iommu_node, "iommu-node", shown_iommu_node, FAIL,
       "iommufd" },
-    { HOST, 0, check_vfio_drivers, "vfio", shown_vfio_drivers, WARN },
+    { HOST, 0, check_vfio_drivers, "vfio", shown_vfio_drivers, WARN,
+      "sysfs" },
     { HOST, 0, check_device_nodes, "device-nodes", NULL, FAIL },
     { HOST, 0, check_device_nodes_known, "device-nodes", shown_device_nodes,
       WARN },
-    { HOST, 0, check_host_iommu, "iommu", shown_host_iommu, FAIL },
+    { HOST, 0, check_host_iommu, "iommu", shown_host_iommu, FAIL, "sysfs" },
     { HOST, 0, check_host_interrupts, "interrupts", NULL, FAIL, "iommu" },
     { HOST, 0, check_unsafe_interrupts, "interrupts", shown_host_interrupts,
       WARN, "iommu" },
@@ -151,8 +152,9 @@ IOMMUFDFinding *iommufd_diagnose(const char *root,
     if (failure->device) {
         facts.device = facts_device(&facts, failure->device);
     }
+    facts.by_fd = failure->device && !failure->device->sysfsdev;
     /* A device that came as a descriptor is named */
-    if (facts.device && !failure->device->sysfsdev) {
+    if (facts.device && facts.by_fd) {
         who = g_strdup_printf("device %s", facts.device->name);
     }
     facts.who = who ?: "device";

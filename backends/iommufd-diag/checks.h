@@ -19,6 +19,7 @@
  * @failure: what has failed, NULL before anything is tried
  * @err: its errno, 0 before anything is tried
  * @who: the device as the subject of a message
+ * @by_fd: the device came as a descriptor
  * @physical: devices that do DMA themselves are to be assigned
  */
 typedef struct Facts {
@@ -27,6 +28,7 @@ typedef struct Facts {
     const IOMMUFDFailure *failure;
     int err;
     const char *who;
+    bool by_fd;
     bool physical;
 } Facts;
 

@@ -20,6 +20,8 @@ typedef struct Locked {
     /* UINT64_MAX without a limit or if it is not known */
     uint64_t limit;
     bool has_ipc_lock;
+    /* of files, outside of user namespaces */
+    bool overrides_modes;
     /* the user namespace that the kernel takes capabilities from */
     bool initial_userns;
     uint64_t uid;
@@ -55,7 +57,9 @@ struct IOMMUFDHost {
     Locked *locked;
     /* from a dev_t (as gint64) to the process that has it open */
     GHashTable *holders;
+    /* the look at what processes have open, and at whose they are, saw all */
     bool all_processes;
+    bool all_users;
     /* real paths of the members of /sys/class/block and /sys/class/net */
     GPtrArray *disks;
     GPtrArray *nets;
@@ -90,6 +94,8 @@ const char *host_holder(IOMMUFDHost *host, dev_t devt);
 bool host_sees_all(IOMMUFDHost *host);
 /* What other processes of the user have pinned, as far as it is seen */
 uint64_t host_pinned_by_others(IOMMUFDHost *host);
+/* Has that look seen all processes? */
+bool host_sees_all_users(IOMMUFDHost *host);
 
 /*
  * device.c

@@ -12,6 +12,7 @@
 #include "facts.h"
 
 #define KIB 1024
+#define CAP_DAC_OVERRIDE_BIT 1
 #define CAP_IPC_LOCK_BIT 14
 
 static void host_device_free(void *opaque)
@@ -266,12 +267,17 @@ const Locked *host_locked(IOMMUFDHost *host)
     if (uid_map) {
         sscanf(uid_map, "%u %u %u", &inside, &outside, &count);
     }
+    if (caps == UINT64_MAX && geteuid()) {
+        caps = 0;
+    }
     host->locked = g_new0(Locked, 1);
     *host->locked = (Locked) {
         .limit = limit && g_ascii_isdigit(*limit) ?
                  g_ascii_strtoull(limit, NULL, 10) : UINT64_MAX,
         .has_ipc_lock = caps & (1ULL << CAP_IPC_LOCK_BIT),
         .initial_userns = !inside && !outside && count == UINT_MAX,
+        .overrides_modes = (caps & (1ULL << CAP_DAC_OVERRIDE_BIT)) &&
+                           !inside && !outside && count == UINT_MAX,
         .uid = status_number(host, "Uid:", 10, UINT64_MAX),
         .pinned = status_number(host, "VmPin:", 10, 0) * KIB,
         .locked = status_number(host, "VmLck:", 10, 0) * KIB,
@@ -283,6 +289,7 @@ Cgroup host_cgroup(IOMMUFDHost *host)
 {
     g_autofree char *group = dir_value(host->dir, "proc/self/cgroup", "0::");
     g_autofree char *path = NULL;
+    char *cache[2];
     uint64_t used = 0;
     Cgroup cgroup = { };
     Dir dir;
@@ -293,11 +300,18 @@ Cgroup host_cgroup(IOMMUFDHost *host)
     path = g_build_filename("sys/fs/cgroup", group, NULL);
     dir = (Dir) { host->root, path };
     cgroup.known = dir_number(dir, "memory.max", &cgroup.limit);
-    if (cgroup.known && dir_number(dir, "memory.current", &used)) {
+    cgroup.left = UINT64_MAX;
+    cache[0] = dir_value(dir, "memory.stat", "inactive_file");
+    cache[1] = dir_value(dir, "memory.stat", "active_file");
+    if (cgroup.known && dir_number(dir, "memory.current", &used) &&
+        cache[0] && cache[1]) {
+        /* What the kernel can give back at once is not in the way */
+        used -= MIN(used, g_ascii_strtoull(cache[0], NULL, 10) +
+                          g_ascii_strtoull(cache[1], NULL, 10));
         cgroup.left = cgroup.limit > used ? cgroup.limit - used : 0;
-    } else {
-        cgroup.left = UINT64_MAX;
     }
+    g_free(cache[0]);
+    g_free(cache[1]);
     return cgroup;
 }
 

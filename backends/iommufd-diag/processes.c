@@ -40,6 +40,13 @@ static const char *next_process(Walk *walk)
     return NULL;
 }
 
+/* As /proc calls it, which may be that of another PID namespace */
+static char *own_pid(IOMMUFDHost *host)
+{
+    return dir_link(host->dir, "proc/self") ?:
+           g_strdup_printf("%d", getpid());
+}
+
 static bool walk_begin(Walk *walk, IOMMUFDHost *host, const char *self)
 {
     g_autofree char *proc = dir_full(host->dir, "proc");
@@ -80,6 +87,7 @@ static bool note_devices(Walk *walk, const char *pid)
                     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *fds = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
+    unsigned int looks = 0;
     struct stat st;
 
     if (!fds) {
@@ -89,6 +97,11 @@ static bool note_devices(Walk *walk, const char *pid)
     while ((entry = readdir(fds))) {
         gint64 devt;
 
+        if (++looks % 64 == 0 &&
+            g_get_monotonic_time() > walk->host->deadline) {
+            walk->all = false;
+            break;
+        }
         if (g_ascii_isdigit(*entry->d_name) &&
             is_device(dirfd(fds), entry->d_name, &st)) {
             devt = st.st_rdev;
@@ -105,7 +118,7 @@ static bool note_devices(Walk *walk, const char *pid)
 
 static void look_for_holders(IOMMUFDHost *host)
 {
-    g_autofree char *self = g_strdup_printf("%d", getpid());
+    g_autofree char *self = own_pid(host);
     const char *pid;
     Walk walk;
 
@@ -155,13 +168,21 @@ bool host_sees_all(IOMMUFDHost *host)
  * What the processes of a user have pinned
  */
 
+bool host_sees_all_users(IOMMUFDHost *host)
+{
+    return host->all_users;
+}
+
 /* What the process has pinned in KiB, 0 if it is not the user's */
 static uint64_t pinned_by(const char *status, uint64_t uid)
 {
     const char *owner = strstr(status, "\nUid:");
     const char *pinned = strstr(status, "\nVmPin:");
+    const char *caps = strstr(status, "\nCapEff:");
 
-    if (!owner || !pinned || g_ascii_strtoull(owner + 5, NULL, 10) != uid) {
+    /* What has CAP_IPC_LOCK is not counted */
+    if (!owner || !pinned || g_ascii_strtoull(owner + 5, NULL, 10) != uid ||
+        (caps && (g_ascii_strtoull(caps + 8, NULL, 16) >> 14 & 1))) {
         return 0;
     }
     return g_ascii_strtoull(pinned + 7, NULL, 10);
@@ -169,7 +190,7 @@ static uint64_t pinned_by(const char *status, uint64_t uid)
 
 uint64_t host_pinned_by_others(IOMMUFDHost *host)
 {
-    g_autofree char *self = g_strdup_printf("%d", getpid());
+    g_autofree char *self = own_pid(host);
     uint64_t uid = host_locked(host)->uid;
     uint64_t kib = 0;
     const char *pid;
@@ -188,7 +209,7 @@ uint64_t host_pinned_by_others(IOMMUFDHost *host)
             walk.all &= errno == ENOENT || errno == ESRCH;
         }
     }
-    host->all_processes = walk.all;
+    host->all_users = walk.all;
     closedir(walk.proc);
     return kib * KIB;
 }

@@ -5,8 +5,7 @@
  * simple PCI device would, on whatever descriptor they are done, except for
  * those that IOMMUFD_SHIM names: "NR=ERRNO" lets an ioctl fail, "NR=ERRNO@N"
  * only its Nth call.  NR 0 stands for reading the configuration space, and
- * "flags=N" and "regions=N" are what the device says it is.  With
- * "change-process=1" the kernel is one that CPR can be used on.  The IOMMU maps
+ * "flags=N" and "regions=N" are what the device says it is.  The IOMMU maps
  * pages of "alignment=N", and nothing from "hole=N" up to "hole-end=N".
  *
  * Copyright (c) 2026 qemu-iommufd developers
@@ -182,8 +181,6 @@ static int iommufd_ioctl(unsigned int nr, void *arg)
     case IOMMUFD_CMD_DESTROY:
     case IOMMUFD_CMD_OPTION:
         return 0;
-    case IOMMUFD_CMD_IOAS_CHANGE_PROCESS:
-        return number("change-process=", 0) ? 0 : fail(ENOTTY);
     default:
         return fail(ENOTTY);
     }
