@@ -54,6 +54,10 @@ class IommufdDma(IommufdLabTest):
         # The device must not see the pages of the file
         self.check_dma('--ram file-private', kernel='newest')
 
+    def test_newest_device_node(self):
+        # Not a file that the kernel maps, wherever the node is
+        self.check_dma('--ram device', kernel='newest')
+
     def test_two_devices(self):
         self.check_dma(devices=(EDU, EDU2))
 
