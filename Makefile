@@ -60,6 +60,7 @@ fuzz:
 bench: build
 	@tests/bench/run
 	@tests/bench/viommu
+	@tests/bench/hotplug
 
 install:
 	@scripts/install $(base) --prefix=$(PREFIX) $(if $(DESTDIR),--destdir=$(DESTDIR))

@@ -18,6 +18,11 @@ static char *iommu_name(const Facts *facts)
     return iommu ? g_strconcat(" ", iommu, NULL) : g_strdup("");
 }
 
+IOMMUFDFinding *check_ioas_memory(const Facts *facts)
+{
+    return finding_out_of_memory_ioas(facts->err, facts->failure->id);
+}
+
 IOMMUFDFinding *check_page_table_memory(const Facts *facts)
 {
     return finding_out_of_memory_attach(facts->err, facts->who);

@@ -115,6 +115,7 @@ IOMMUFDHostDevice *facts_device(const Facts *facts,
                                 const IOMMUFDDevice *device);
 
 /* check-attach.c */
+CheckFunc check_ioas_memory;
 CheckFunc check_page_table_memory;
 CheckFunc check_page_table_overlap;
 CheckFunc check_hw_info;

@@ -13,7 +13,6 @@
 #include "qemu/error-report.h"
 #include "hw/vfio/device-error.h"
 #include "hw/vfio/pci.h"
-#include "system/address-spaces.h"
 #include "system/kvm.h"
 #if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
 #include "vfio-iommufd.h"

@@ -283,7 +283,7 @@ bool vfio_iommufd_suggest(const VFIODevice *vbasedev, Error **errp)
 {
     g_autofree char *ids = vfio_iommufd_ids();
 
-    if (!vbasedev->iommufd && *ids) {
+    if (errp && *errp && !vbasedev->iommufd && *ids) {
         error_prepend(errp, "legacy VFIO container, as iommufd= is not set "
                       "(existing: %s): ", ids);
     }

@@ -16,7 +16,6 @@
 #include "qemu/units.h"
 #include "block/aio.h"
 #include "hw/vfio/map-error.h"
-#include "system/ramblock.h"
 #include "system/iommufd-error.h"
 #include "qemu/main-loop.h"
 #if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
@@ -110,10 +109,8 @@ static void add_devices(MapFailure *f, VFIOIOMMUFDContainer *container)
         QLIST_FOREACH(vbasedev, &hwpt->device_list, hwpt_next) {
             IOMMUFDDevice device = {
                 .name = g_strdup(vbasedev->name),
-                .sysfsdev = vbasedev->sysfsdev ?
-                            g_strdup(vbasedev->sysfsdev) :
-                            iommufd_sysfs_of_fd("/", vbasedev->fd, NULL),
-                .fd = -1,
+                .sysfsdev = g_strdup(vbasedev->sysfsdev),
+                .fd = vbasedev->fd,
             };
 
             g_array_append_val(f->devices, device);
@@ -147,6 +144,7 @@ static uint64_t unpopulated(void *vaddr, uint64_t size)
     return missing;
 }
 
+/* Without @vaddr nothing is looked for that takes time */
 static void add_backing(MapFailure *f, MemoryRegion *mr, void *vaddr,
                         uint64_t size)
 {
@@ -166,7 +164,9 @@ static void add_backing(MapFailure *f, MemoryRegion *mr, void *vaddr,
     f->map.backing_on_disk = fd >= 0 && qemu_ram_is_shared(rb) &&
                              qemu_fd_getfs(fd) == QEMU_FS_TYPE_UNKNOWN;
     f->map.backing_readonly = rb->flags & RAM_READONLY;
-    f->map.unpopulated = unpopulated(vaddr, size);
+    if (vaddr) {
+        f->map.unpopulated = unpopulated(vaddr, size);
+    }
 }
 
 static MapFailure *map_failure_new(VFIOAnyContainer *bcontainer,
@@ -218,14 +218,26 @@ static bool is_iommufd(VFIOAnyContainer *bcontainer)
     return object_dynamic_cast(OBJECT(bcontainer), TYPE_VFIO_IOMMU_IOMMUFD);
 }
 
+static bool was_warned(MemoryRegion *mr)
+{
+    VFIODevice *vbasedev = mr && memory_region_is_ram_device(mr) ?
+                           vfio_get_vfio_device(memory_region_owner(mr)) :
+                           NULL;
+
+    return vbasedev && vbasedev->dma_warned;
+}
+
 void vfio_error_map(Error **errp, VFIOAnyContainer *bcontainer,
                     MemoryRegion *mr, hwaddr iova, uint64_t size, void *vaddr,
                     bool readonly, int err)
 {
     g_autoptr(MapFailure) f = NULL;
 
-    /* While a device is realized only the first error is kept */
-    if (bcontainer->error || !is_iommufd(bcontainer)) {
+    /*
+     * While a device is realized only the first error is kept, and only the
+     * first one about the memory of a device is printed.
+     */
+    if (bcontainer->error || !is_iommufd(bcontainer) || was_warned(mr)) {
         error_map_plain(errp, mr, iova, size, err);
         return;
     }
@@ -276,7 +288,7 @@ void vfio_report_map(VFIOAnyContainer *bcontainer, MemoryRegion *mr,
     if (is_iommufd(bcontainer)) {
         aio_bh_schedule_oneshot(qemu_get_aio_context(), report_later,
                                 map_failure_new(bcontainer, mr, iova, size,
-                                                vaddr, readonly, err));
+                                                NULL, readonly, err));
     } else {
         error_map_plain(&why, mr, iova, size, err);
         error_report_err(why);

@@ -157,7 +157,8 @@ bool vfio_check_memory_plug(MemoryDeviceState *md, MemoryRegion *mr,
         offset += mr->alias_offset;
         mr = mr->alias;
     }
-    if (!mr->ram || mr->ram_device || memory_region_is_protected(mr)) {
+    if (!mr->ram || mr->ram_device || memory_region_is_protected(mr) ||
+        memory_region_has_ram_discard_manager(mr)) {
         return true;
     }
     memory.mr = mr;

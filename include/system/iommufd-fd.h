@@ -9,6 +9,7 @@
 #ifndef SYSTEM_IOMMUFD_FD_H
 #define SYSTEM_IOMMUFD_FD_H
 
+#include "monitor/monitor.h"
 #include "qemu/ctype.h"
 #include "system/iommufd.h"
 
@@ -19,14 +20,15 @@
  */
 
 /**
- * iommufd_fd_is_named: tell a name given to getfd from a number
+ * iommufd_fd_is_named: tell a name given to getfd from a number, which all are
+ * on the command line
  * @str: value of a property "fd"
  *
  * Returns: true if it is a name.
  */
 static inline bool iommufd_fd_is_named(const char *str)
 {
-    return !qemu_isdigit(str[0]);
+    return monitor_cur() && !qemu_isdigit(str[0]);
 }
 
 /**

@@ -177,6 +177,7 @@ static int iommufd_ioctl(unsigned int nr, void *arg)
         return 0;
     case IOMMUFD_CMD_IOAS_MAP:
     case IOMMUFD_CMD_IOAS_MAP_FILE:
+    case IOMMUFD_CMD_IOAS_CHANGE_PROCESS:
     case IOMMUFD_CMD_DESTROY:
     case IOMMUFD_CMD_OPTION:
         return 0;

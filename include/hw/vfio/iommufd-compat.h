@@ -13,6 +13,8 @@
 #include "hw/vfio/vfio-device.h"
 #include "hw/vfio/vfio-container.h"
 #include "hw/vfio/vfio-container-legacy.h"
+#include "system/address-spaces.h"
+#include "system/ramblock.h"
 typedef VFIOContainer VFIOAnyContainer;
 typedef VFIOLegacyContainer VFIOAnyLegacyContainer;
 #define vfio_any_dma_map vfio_container_dma_map
@@ -20,6 +22,8 @@ typedef VFIOLegacyContainer VFIOAnyLegacyContainer;
     vfio_container_dma_unmap(bcontainer, iova, size, NULL, false)
 #else /* QEMU 10.0, where VFIOContainer is the legacy one */
 #include "hw/vfio/vfio-common.h"
+#include "exec/address-spaces.h"
+#include "exec/ramblock.h"
 typedef VFIOContainerBase VFIOAnyContainer;
 typedef VFIOContainer VFIOAnyLegacyContainer;
 #define vfio_any_dma_map(bcontainer, iova, size, vaddr, readonly, mr) \
