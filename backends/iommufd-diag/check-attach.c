@@ -62,11 +62,11 @@ IOMMUFDFinding *check_hwpt(const Facts *facts)
     switch (facts->err) {
     case EOPNOTSUPP:
         return finding_hwpt_unsupported_tables(facts->err, iommu, facts->who);
-#if !defined(__x86_64__) && !defined(__i386__)
     case EINVAL:
-        return finding_alignment_hwpt(facts->err, facts->who,
-                                      qemu_real_host_page_size());
-#endif
+        /* On Arm; the pages of other IOMMUs are those of the host */
+        return strstr(iommu, "smmu") ?
+               finding_alignment_hwpt(facts->err, facts->who,
+                                      qemu_real_host_page_size()) : NULL;
     default:
         return NULL;
     }

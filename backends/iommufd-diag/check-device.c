@@ -182,12 +182,16 @@ IOMMUFDFinding *check_host_iommu(const Facts *facts)
     return finding_no_iommu_host(0, reason, cure);
 }
 
-/* The directory below vfio-dev has that name on newer kernels, or the group */
+/*
+ * The directory below vfio-dev has that name on newer kernels.  The group has
+ * it on all, but that of a mediated device as well.
+ */
 static bool is_noiommu(const IOMMUFDHostDevice *device)
 {
     g_autofree char *name = dir_attr(device_dir(device), "iommu_group/name");
 
-    return !g_strcmp0(name, "vfio-noiommu") ||
+    return (!g_strcmp0(name, "vfio-noiommu") &&
+            !iommufd_device_is_mediated(device)) ||
            (device->vfio && g_str_has_prefix(device->vfio, NOIOMMU_PREFIX));
 }
 

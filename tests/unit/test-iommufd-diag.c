@@ -1097,13 +1097,16 @@ static void test_attach(void)
                  IOMMUFD_CAUSE_HWPT_UNSUPPORTED,
                  "the host's IOMMU dmar0 probably has no page tables for user "
                  "space for the device");
-#if !defined(__x86_64__) && !defined(__i386__)
+    host_link(host.root, REAL_DEV "/iommu", "../../virtual/iommu/dmar0");
+    host.failure.stage = IOMMUFD_STAGE_HWPT;
+    host.failure.err = EINVAL;
+    g_assert_null(iommufd_diagnose(host.root, &host.failure));
+    host_link(host.root, REAL_DEV "/iommu", "../../virtual/iommu/smmu3.0x1");
     page = g_strdup_printf("the smallest page of the IOMMU of the device is "
                            "probably larger than the host's page (%zu bytes)",
                            (size_t)qemu_real_host_page_size());
     check_attach(&host, IOMMUFD_STAGE_HWPT, EINVAL, IOMMUFD_CAUSE_ALIGNMENT,
                  page);
-#endif
     host_file(host.root, "/sys/kernel/iommu_groups/12/reserved_regions",
               "0x0000000000000000 0x0000000000ffffff direct-relaxable\n"
               "0x00000000fee00000 0x00000000feefffff msi\n");
