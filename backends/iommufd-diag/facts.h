@@ -15,6 +15,8 @@
  * host.c: what is read is kept
  */
 
+#define CAP_IPC_LOCK_BIT 14
+
 /* Limits of this process, and what it has pinned; all in bytes */
 typedef struct Locked {
     /* UINT64_MAX without a limit or if it is not known */
@@ -77,6 +79,9 @@ bool host_ships_module(IOMMUFDHost *host, const char *module);
 /* Has the kernel an iommufd?  If so, *@devt is its number. */
 IOMMUFDSeen host_iommufd(IOMMUFDHost *host, dev_t *devt);
 const Locked *host_locked(IOMMUFDHost *host);
+/* A number in the status of a process, @unknown if that does not show it */
+uint64_t status_number(const char *status, const char *key, int base,
+                       uint64_t unknown);
 Cgroup host_cgroup(IOMMUFDHost *host);
 /* MemAvailable in bytes, false if it is not known */
 bool host_available(IOMMUFDHost *host, uint64_t *bytes);

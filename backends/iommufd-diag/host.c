@@ -13,7 +13,6 @@
 
 #define KIB 1024
 #define CAP_DAC_OVERRIDE_BIT 1
-#define CAP_IPC_LOCK_BIT 14
 
 static void host_device_free(void *opaque)
 {
@@ -229,13 +228,15 @@ const IOMMUFDInterrupts *iommufd_host_interrupts(IOMMUFDHost *host)
  * Memory
  */
 
-/* @unknown is what a process has that does not show it */
-static uint64_t status_number(IOMMUFDHost *host, const char *key, int base,
-                              uint64_t unknown)
+uint64_t status_number(const char *status, const char *key, int base,
+                       uint64_t unknown)
 {
-    g_autofree char *text = dir_value(host->dir, "proc/self/status", key);
+    const char *found = status ? strstr(status, key) : NULL;
 
-    return text ? g_ascii_strtoull(text, NULL, base) : unknown;
+    while (found && found != status && found[-1] != '\n') {
+        found = strstr(found + 1, key);
+    }
+    return found ? g_ascii_strtoull(found + strlen(key), NULL, base) : unknown;
 }
 
 /* The text that /proc has, where a security module hides that */
@@ -252,6 +253,7 @@ const Locked *host_locked(IOMMUFDHost *host)
 {
     g_autofree char *limit = NULL;
     g_autofree char *uid_map = NULL;
+    g_autofree char *status = NULL;
     unsigned int inside = 0, outside = 0, count = UINT_MAX;
     uint64_t caps;
 
@@ -262,7 +264,8 @@ const Locked *host_locked(IOMMUFDHost *host)
     if (!limit && g_str_equal(host->root, "/")) {
         limit = own_limit();
     }
-    caps = status_number(host, "CapEff:", 16, UINT64_MAX);
+    status = dir_text(host->dir, "proc/self/status");
+    caps = status_number(status, "CapEff:", 16, UINT64_MAX);
     uid_map = dir_attr(host->dir, "proc/self/uid_map");
     if (uid_map) {
         sscanf(uid_map, "%u %u %u", &inside, &outside, &count);
@@ -278,9 +281,9 @@ const Locked *host_locked(IOMMUFDHost *host)
         .initial_userns = !inside && !outside && count == UINT_MAX,
         .overrides_modes = (caps & (1ULL << CAP_DAC_OVERRIDE_BIT)) &&
                            !inside && !outside && count == UINT_MAX,
-        .uid = status_number(host, "Uid:", 10, UINT64_MAX),
-        .pinned = status_number(host, "VmPin:", 10, 0) * KIB,
-        .locked = status_number(host, "VmLck:", 10, 0) * KIB,
+        .uid = status_number(status, "Uid:", 10, UINT64_MAX),
+        .pinned = status_number(status, "VmPin:", 10, 0) * KIB,
+        .locked = status_number(status, "VmLck:", 10, 0) * KIB,
     };
     return host->locked;
 }

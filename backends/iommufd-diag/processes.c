@@ -173,19 +173,14 @@ bool host_sees_all_users(IOMMUFDHost *host)
     return host->all_users;
 }
 
-/* What the process has pinned in KiB, 0 if it is not the user's */
+/* What the process has pinned in KiB, 0 if it does not count for the user */
 static uint64_t pinned_by(const char *status, uint64_t uid)
 {
-    const char *owner = strstr(status, "\nUid:");
-    const char *pinned = strstr(status, "\nVmPin:");
-    const char *caps = strstr(status, "\nCapEff:");
+    uint64_t caps = status_number(status, "CapEff:", 16, 0);
 
-    /* What has CAP_IPC_LOCK is not counted */
-    if (!owner || !pinned || g_ascii_strtoull(owner + 5, NULL, 10) != uid ||
-        (caps && (g_ascii_strtoull(caps + 8, NULL, 16) >> 14 & 1))) {
-        return 0;
-    }
-    return g_ascii_strtoull(pinned + 7, NULL, 10);
+    return status_number(status, "Uid:", 10, UINT64_MAX) != uid ||
+           (caps & (1ULL << CAP_IPC_LOCK_BIT)) ? 0 :
+           status_number(status, "VmPin:", 10, 0);
 }
 
 uint64_t host_pinned_by_others(IOMMUFDHost *host)
