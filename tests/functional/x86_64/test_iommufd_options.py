@@ -109,6 +109,11 @@ class IommufdOptions(IommufdLabTest):
             self.check_warning(options, f'{ignored}this QEMU was built with '
                                'headers older than Linux 6.17\n')
             return
+        release = self.succeed_in_lab('uname -r').strip()
+        self.check_warning(options, f'{ignored}Linux {release} takes none '
+                           'through the device node\n')
+        self.boot_lab('newest')
+        self.succeed_in_lab(f'bind {EDU}')
         self.check_warning(options, f'{ignored}the device is not a function '
                            'of SR-IOV\n')
         # a device that looks like one with virtual functions
@@ -117,9 +122,9 @@ class IommufdOptions(IommufdLabTest):
             ' cat vfio-dev/vfio0/dev >/tmp/pf/vfio-dev/vfio0/dev &&'
             ' echo 8 >/tmp/pf/sriov_totalvfs &&'
             ' mount --bind /tmp/pf $(pwd -P)')
-        release = self.succeed_in_lab('uname -r').strip()
-        self.check_warning(options, f'{ignored}Linux {release} takes none for '
-                           'this device\n')
+        self.check_warning(options, f'{ignored}its physical function has '
+                           "another driver than VFIO's, or had it when the "
+                           'virtual function was made\n')
 
 
 if __name__ == '__main__':
