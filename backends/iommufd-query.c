@@ -113,7 +113,8 @@ static void query_interrupts(IOMMUFDInfo *info)
 
     info->kernel->has_interrupt_isolation = interrupts->known;
     info->kernel->interrupt_isolation = interrupts->isolated;
-    info->kernel->has_allow_unsafe_interrupts = interrupts->parameter_known;
+    info->kernel->has_allow_unsafe_interrupts =
+            interrupts->parameter == IOMMUFD_SEEN_YES;
     info->kernel->allow_unsafe_interrupts = interrupts->allow_unsafe;
     if (finding) {
         set_finding(info, finding);

@@ -75,16 +75,16 @@ IOMMUFDFinding *check_hwpt(const Facts *facts)
 IOMMUFDFinding *check_attach(const Facts *facts)
 {
     const IOMMUFDDevice *peer = peer_in_group(facts);
-    const char *group = facts->device ? facts->device->group : NULL;
 
     switch (facts->err) {
     case EINVAL:
         return peer && peer->space != facts->failure->device->space ?
                finding_group_two_address_spaces_peer(facts->err, facts->who,
-                                                     peer->name, group) :
+                                                     peer->name,
+                                                     group_of(facts)) :
                finding_unknown_invalid_page_table(facts->err, facts->who);
     case EBUSY:
-        return finding_dma_owner_busy_group(facts->err, group ?: "(unknown)",
+        return finding_dma_owner_busy_group(facts->err, group_of(facts),
                                             facts->who);
     case ENOSPC:
         return finding_no_domain_ids_device(facts->err, facts->who);

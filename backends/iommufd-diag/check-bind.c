@@ -9,8 +9,6 @@
 #include "qemu/osdep.h"
 #include "checks.h"
 
-#define UNSAFE "sys/module/iommufd/parameters/allow_unsafe_interrupts"
-
 IOMMUFDHostDevice *facts_device(const Facts *facts,
                                 const IOMMUFDDevice *device)
 {
@@ -19,8 +17,7 @@ IOMMUFDHostDevice *facts_device(const Facts *facts,
            host_device_of_fd(facts->host, device->fd);
 }
 
-/* The number of the group, which is not known where sysfs is not */
-static const char *group_of(const Facts *facts)
+const char *group_of(const Facts *facts)
 {
     return facts->device && facts->device->group ? facts->device->group :
            "(unknown)";
@@ -282,8 +279,7 @@ IOMMUFDFinding *check_bind_interrupts(const Facts *facts)
                                         "by host drivers: ", members, NULL) :
                   NULL;
     }
-    return interrupts->parameter_known ||
-           dir_seen(facts->host->dir, UNSAFE) == IOMMUFD_SEEN_NO ?
+    return interrupts->parameter != IOMMUFD_SEEN_UNKNOWN ?
            finding_no_interrupt_isolation_off(facts->err, whose,
                                               besides ?: "") :
            finding_no_interrupt_isolation_maybe(facts->err, whose,

@@ -349,6 +349,14 @@ static IOMMUFDFinding *no_driver(const Facts *facts, const char *path)
            finding_device_not_bound_none(facts->err, path, cure);
 }
 
+/* It keeps other drivers away, and uses the device for nothing */
+static bool driver_is_stub(const char *driver)
+{
+    return g_str_equal(driver, "pci-stub") ||
+           g_str_equal(driver, "xen-pciback") ||
+           g_str_equal(driver, "pciback");
+}
+
 static IOMMUFDFinding *no_vfio_dev(const Facts *facts, const char *path)
 {
     const IOMMUFDHostDevice *device = facts->device;

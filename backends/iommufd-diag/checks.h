@@ -108,6 +108,8 @@ CheckFunc check_bind_open;
 ShownFunc shown_bind;
 /* Can a device send any interrupt to the host, and is that not accepted? */
 bool interrupts_not_isolated(const IOMMUFDInterrupts *interrupts);
+/* The number of the group, which is not known where sysfs is not */
+const char *group_of(const Facts *facts);
 /* A device of the VM in the same IOMMU group, NULL if there is none */
 const IOMMUFDDevice *peer_in_group(const Facts *facts);
 /* The device of the host that a device of the VM is, NULL if not known */

@@ -132,13 +132,6 @@ bool iommufd_device_has_vfio_driver(const IOMMUFDHostDevice *device)
             iommufd_device_is_mediated(device));
 }
 
-bool driver_is_stub(const char *driver)
-{
-    return g_str_equal(driver, "pci-stub") ||
-           g_str_equal(driver, "xen-pciback") ||
-           g_str_equal(driver, "pciback");
-}
-
 char *iommufd_host_bus_path(IOMMUFDHost *host, const char *path)
 {
     g_autofree char *real = dir_resolve(host->dir, path);

@@ -109,8 +109,6 @@ bool host_sees_all_users(IOMMUFDHost *host);
 Dir device_dir(const IOMMUFDHostDevice *device);
 /* The device whose VFIO device node is open at @fd, or NULL */
 IOMMUFDHostDevice *host_device_of_fd(IOMMUFDHost *host, int fd);
-/* A driver that keeps others away and uses the device for nothing */
-bool driver_is_stub(const char *driver);
 /* The drivers with vfio in the name, of all buses: their directories */
 GPtrArray *host_vfio_drivers(IOMMUFDHost *host);
 

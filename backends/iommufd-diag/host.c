@@ -209,12 +209,15 @@ const IOMMUFDInterrupts *iommufd_host_interrupts(IOMMUFDHost *host)
     IOMMUFDInterrupts *interrupts = &host->interrupts;
 
     if (!host->interrupts_read) {
-        g_autofree char *parameter = dir_attr(host->dir,
-            "sys/module/iommufd/parameters/allow_unsafe_interrupts");
+        const char *path =
+            "sys/module/iommufd/parameters/allow_unsafe_interrupts";
+        g_autofree char *parameter = dir_attr(host->dir, path);
         g_autofree char *remapped = NULL;
 
         host->interrupts_read = true;
-        interrupts->parameter_known = parameter;
+        interrupts->parameter = parameter ? IOMMUFD_SEEN_YES :
+                                dir_seen(host->dir, path) == IOMMUFD_SEEN_NO ?
+                                IOMMUFD_SEEN_NO : IOMMUFD_SEEN_UNKNOWN;
         interrupts->allow_unsafe = !g_strcmp0(parameter, "Y");
         dir_find(host->dir, "proc/interrupts", match_remapping,
                  &interrupts->known, &remapped);
@@ -256,6 +259,7 @@ const Locked *host_locked(IOMMUFDHost *host)
     g_autofree char *status = NULL;
     unsigned int inside = 0, outside = 0, count = UINT_MAX;
     uint64_t caps;
+    bool initial;
 
     if (host->locked) {
         return host->locked;
@@ -270,6 +274,7 @@ const Locked *host_locked(IOMMUFDHost *host)
     if (uid_map) {
         sscanf(uid_map, "%u %u %u", &inside, &outside, &count);
     }
+    initial = !inside && !outside && count == UINT_MAX;
     if (caps == UINT64_MAX && geteuid()) {
         caps = 0;
     }
@@ -278,9 +283,8 @@ const Locked *host_locked(IOMMUFDHost *host)
         .limit = limit && g_ascii_isdigit(*limit) ?
                  g_ascii_strtoull(limit, NULL, 10) : UINT64_MAX,
         .has_ipc_lock = caps & (1ULL << CAP_IPC_LOCK_BIT),
-        .initial_userns = !inside && !outside && count == UINT_MAX,
-        .overrides_modes = (caps & (1ULL << CAP_DAC_OVERRIDE_BIT)) &&
-                           !inside && !outside && count == UINT_MAX,
+        .initial_userns = initial,
+        .overrides_modes = initial && (caps & (1ULL << CAP_DAC_OVERRIDE_BIT)),
         .uid = status_number(status, "Uid:", 10, UINT64_MAX),
         .pinned = status_number(status, "VmPin:", 10, 0) * KIB,
         .locked = status_number(status, "VmLck:", 10, 0) * KIB,

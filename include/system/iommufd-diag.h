@@ -331,13 +331,13 @@ GPtrArray *iommufd_host_unseen(IOMMUFDHost *host);
  * struct IOMMUFDInterrupts - can devices send any interrupt to the host?
  * @known: the host shows whether interrupts are remapped
  * @isolated: they are
- * @parameter_known: iommufd shows its parameter allow_unsafe_interrupts
+ * @parameter: iommufd shows its parameter allow_unsafe_interrupts
  * @allow_unsafe: that lets devices be bound all the same
  */
 typedef struct IOMMUFDInterrupts {
     bool known;
     bool isolated;
-    bool parameter_known;
+    IOMMUFDSeen parameter;
     bool allow_unsafe;
 } IOMMUFDInterrupts;
 
