@@ -71,8 +71,9 @@ static GArray *usable_ranges(VFIOAnyContainer *bcontainer)
 }
 
 /*
- * What QEMU knows of a mapping that has failed.  It is complete in itself, so
- * that it can be looked at after the devices and the memory are gone.
+ * What QEMU knows of a mapping that has failed.  It points to nothing that is
+ * QEMU's, so that it can be looked at after the devices and the memory are
+ * gone.
  */
 typedef struct {
     IOMMUFDMap map;
@@ -279,9 +280,13 @@ void vfio_report_map(VFIOAnyContainer *bcontainer, MemoryRegion *mr,
                      hwaddr iova, uint64_t size, void *vaddr, bool readonly,
                      int err)
 {
-    bool device_memory = mr && memory_region_is_ram_device(mr);
+    ram_addr_t offset;
+    bool device_memory;
     Error *why = NULL;
 
+    /* QEMU 10.0 does not know what the guest's IOMMU maps */
+    mr = mr ?: memory_region_from_host(vaddr, &offset);
+    device_memory = mr && memory_region_is_ram_device(mr);
     if (!is_due(bcontainer, device_memory, err)) {
         return;
     }

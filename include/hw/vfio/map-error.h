@@ -30,11 +30,11 @@ void vfio_error_map(Error **errp, VFIOAnyContainer *bcontainer,
  * vfio_report_map: print why memory was not mapped for DMA, on behalf of a
  * guest that decides what is mapped
  *
- * The parameters are those of vfio_error_map().  The guest may try again as
- * often as it likes: for each container there is one report a minute of each
- * kind, which is an errno of guest memory or of the memory of devices.  It is
- * printed later, as the caller may hold locks that looking at the host would
- * hold for too long.
+ * The parameters are those of vfio_error_map(); a region that is not given is
+ * found by its address.  The guest may try again as often as it likes: for each
+ * container there is one report a minute of each kind, which is an errno of
+ * guest memory or of the memory of devices.  It is printed later, as the caller
+ * may hold locks that looking at the host would hold for too long.
  */
 void vfio_report_map(VFIOAnyContainer *bcontainer, MemoryRegion *mr,
                      hwaddr iova, uint64_t size, void *vaddr, bool readonly,
