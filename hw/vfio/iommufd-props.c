@@ -191,9 +191,8 @@ static void vfio_check_sysfsdev(const char *sysfsdev, const char *host)
 }
 
 static void vfio_check_other_options(const VFIODevice *vbasedev,
-                                     const char *host)
+                                     const char *device, const char *host)
 {
-    g_autofree char *device = iommufd_sysfs_of_fd("/", vbasedev->fd, NULL);
     g_autofree char *what = g_strdup_printf("fd %d", vbasedev->fd);
     const char *sysfsdev = vbasedev->sysfsdev;
     g_autofree char *path = sysfsdev ? realpath(sysfsdev, NULL) : NULL;
@@ -210,13 +209,12 @@ static void vfio_check_other_options(const VFIODevice *vbasedev,
 }
 
 /* It would be bound, and then its DMA would go to any memory of the host */
-static bool vfio_check_iommu(const VFIODevice *vbasedev, Error **errp)
+static bool vfio_check_iommu(const VFIODevice *vbasedev, const char *vfio,
+                             Error **errp)
 {
     g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", vbasedev->fd);
     g_autofree char *target = g_file_read_link(link, NULL);
-    g_autofree char *vfio = NULL;
-    g_autofree char *device = iommufd_sysfs_of_fd("/", vbasedev->fd, &vfio);
-    g_autofree char *name = device ? g_steal_pointer(&vfio) :
+    g_autofree char *name = vfio ? g_strdup(vfio) :
                             target ? g_path_get_basename(target) : NULL;
 
     if (name && g_str_has_prefix(name, "noiommu-")) {
@@ -249,6 +247,8 @@ bool vfio_iommufd_check_options(const VFIODevice *vbasedev, Error **errp)
 {
     Object *dev = OBJECT(vbasedev->dev);
     g_autofree char *host = vfio_host(dev);
+    g_autofree char *device = NULL;
+    g_autofree char *vfio = NULL;
 
     if (vbasedev->fd < 0 && !vbasedev->sysfsdev) {
         error_setg(errp, "no host device given: %s needs sysfsdev=PATH, or "
@@ -265,16 +265,21 @@ bool vfio_iommufd_check_options(const VFIODevice *vbasedev, Error **errp)
         error_setg(errp, "fd= needs iommufd=, the id of an iommufd object");
         return false;
     }
-    vfio_check_other_options(vbasedev, host);
+    device = iommufd_sysfs_of_fd("/", vbasedev->fd, &vfio);
+    vfio_check_other_options(vbasedev, device, host);
     vfio_check_access(vbasedev);
-    return vfio_check_iommu(vbasedev, errp);
+    return vfio_check_iommu(vbasedev, vfio, errp);
+}
+
+char *vfio_iommufd_sysfs(const VFIODevice *vbasedev)
+{
+    return vbasedev->sysfsdev ? g_strdup(vbasedev->sysfsdev) :
+           iommufd_sysfs_of_fd("/", vbasedev->fd, NULL);
 }
 
 bool vfio_iommufd_is_mdev(const VFIODevice *vbasedev)
 {
-    g_autofree char *path = vbasedev->sysfsdev ?
-                            g_strdup(vbasedev->sysfsdev) :
-                            iommufd_sysfs_of_fd("/", vbasedev->fd, NULL);
+    g_autofree char *path = vfio_iommufd_sysfs(vbasedev);
 
     return path && iommufd_sysfs_is_mediated("/", path);
 }

@@ -9,17 +9,15 @@
 #include "qemu/osdep.h"
 #include "pci.h"
 #include "hw/vfio/iommufd-compat.h"
+#include "hw/vfio/iommufd-props.h"
 #include "hw/vfio/iommufd-query.h"
-#include "system/iommufd-diag.h"
 #if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
 #include "vfio-iommufd.h"
 #endif
 
 static char *host_device_name(const VFIODevice *vbasedev)
 {
-    g_autofree char *path = vbasedev->sysfsdev ?
-                            g_strdup(vbasedev->sysfsdev) :
-                            iommufd_sysfs_of_fd("/", vbasedev->fd, NULL);
+    g_autofree char *path = vfio_iommufd_sysfs(vbasedev);
 
     return path ? g_path_get_basename(path) : NULL;
 }

@@ -55,6 +55,14 @@ void vfio_iommufd_close_fd(VFIODevice *vbasedev);
 bool vfio_iommufd_check_options(const VFIODevice *vbasedev, Error **errp);
 
 /**
+ * vfio_iommufd_sysfs: where a device is in sysfs
+ * @vbasedev: the device, known by its descriptor or its path in sysfs
+ *
+ * Returns: its directory, to be freed by the caller; NULL if it is not known.
+ */
+char *vfio_iommufd_sysfs(const VFIODevice *vbasedev);
+
+/**
  * vfio_iommufd_is_mdev: check for a mediated device
  * @vbasedev: the device, known by its descriptor or its path in sysfs
  *
