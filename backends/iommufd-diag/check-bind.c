@@ -239,7 +239,7 @@ static char *host_members(const Facts *facts)
     for (guint i = 0; members && i < members->len; i++) {
         const IOMMUFDHostDevice *member = members->pdata[i];
         g_autofree char *use = NULL;
-        bool in_use;
+        IOMMUFDSeen in_use;
 
         /* itself, if it is not bound yet, and drivers that do no DMA */
         if (member == facts->device || !member->driver ||
@@ -249,6 +249,9 @@ static char *host_members(const Facts *facts)
             continue;
         }
         use = iommufd_device_use(member, &in_use);
+        if (in_use == IOMMUFD_SEEN_UNKNOWN) {
+            g_clear_pointer(&use, g_free);
+        }
         g_string_append_printf(shown, "%s%s (%s%s%s)", shown->len ? ", " : "",
                                member->name, member->driver, use ? ", " : "",
                                use ?: "");

@@ -308,33 +308,48 @@ static IOMMUFDFinding *bind_refused(const Facts *facts, const char *path)
                                       bus);
 }
 
-/* Nothing that would take from the host what it uses */
-static char *bind_cure(const IOMMUFDHostDevice *device, bool in_use)
+/* Nothing that would take from the host what it uses, or may use */
+static char *bind_cure(const Facts *facts, const char *use, IOMMUFDSeen in_use)
 {
+    const IOMMUFDHostDevice *device = facts->device;
     Dir dir = device_dir(device);
     uint64_t number;
 
-    if (in_use) {
-        return g_strdup("Do not assign it while the host uses it.");
-    }
-    if (dir_number(dir, "class", &number) && number >> 16 == 0x06) {
+    if (device_is_bridge(device)) {
         return g_strdup("Assign the devices behind the bridge.");
     }
     if (dir_number(dir, "sriov_numvfs", &number) && number) {
-        return g_strdup("Assign its virtual functions, or remove them first: "
-                        "echo 0 > sriov_numvfs");
+        return g_strdup_printf("Assign its virtual functions, or remove them "
+                               "first: echo 0 > %s/sriov_numvfs",
+                               device->path);
     }
-    return iommufd_device_is_pci(device) ?
+    if (in_use == IOMMUFD_SEEN_YES) {
+        return g_strdup_printf("It %s: do not assign it.", use);
+    }
+    if (in_use == IOMMUFD_SEEN_UNKNOWN) {
+        return g_strdup_printf("Whether the host uses it cannot be judged: it "
+                               "%s.\nRun as root, qemu-iommufd run --bind "
+                               "asks the kernel, and takes no device that is "
+                               "in use.", use);
+    }
+    if (!iommufd_device_is_pci(device)) {
+        return g_strdup("");
+    }
+    return on_denylist(facts) ?
+           g_strdup("vfio-pci refuses the device, which has errata that "
+                    "endanger the host; its parameter disable_denylist "
+                    "overrides that.") :
            g_strdup_printf("Bind it to vfio-pci, for example: driverctl "
-                           "set-override %s vfio-pci", device->name) :
-           g_strdup("");
+                           "set-override %s vfio-pci", device->name);
 }
 
 static IOMMUFDFinding *no_driver(const Facts *facts, const char *path)
 {
     const IOMMUFDHostDevice *device = facts->device;
     const char *override = device->override;
-    g_autofree char *cure = bind_cure(device, false);
+    IOMMUFDSeen in_use;
+    g_autofree char *use = iommufd_device_use(device, &in_use);
+    g_autofree char *cure = bind_cure(facts, use, in_use);
 
     if (override && strstr(override, "vfio") && !strchr(override, '/')) {
         /* The link to the driver goes first, and then the driver waits */
@@ -349,21 +364,13 @@ static IOMMUFDFinding *no_driver(const Facts *facts, const char *path)
            finding_device_not_bound_none(facts->err, path, cure);
 }
 
-/* It keeps other drivers away, and uses the device for nothing */
-static bool driver_is_stub(const char *driver)
-{
-    return g_str_equal(driver, "pci-stub") ||
-           g_str_equal(driver, "xen-pciback") ||
-           g_str_equal(driver, "pciback");
-}
-
 static IOMMUFDFinding *no_vfio_dev(const Facts *facts, const char *path)
 {
     const IOMMUFDHostDevice *device = facts->device;
     const char *driver = device->driver;
-    bool in_use;
+    IOMMUFDSeen in_use;
     g_autofree char *use = iommufd_device_use(device, &in_use);
-    g_autofree char *cure = bind_cure(device, in_use);
+    g_autofree char *cure = bind_cure(facts, use, in_use);
 
     if (driver_is_stub(driver)) {
         return finding_driver_is_stub_stub(facts->err, driver, path, cure);

@@ -132,6 +132,13 @@ bool iommufd_device_has_vfio_driver(const IOMMUFDHostDevice *device)
             iommufd_device_is_mediated(device));
 }
 
+bool driver_is_stub(const char *driver)
+{
+    return g_str_equal(driver, "pci-stub") ||
+           g_str_equal(driver, "xen-pciback") ||
+           g_str_equal(driver, "pciback");
+}
+
 char *iommufd_host_bus_path(IOMMUFDHost *host, const char *path)
 {
     g_autofree char *real = dir_resolve(host->dir, path);
@@ -274,143 +281,4 @@ char *reserved_region_shown(const ReservedRegion *region)
 {
     return g_strdup_printf("0x%" PRIx64 "-0x%" PRIx64 " (%s)", region->start,
                            region->last, region->type);
-}
-
-/*
- * What the host uses the device for
- */
-
-/* A class has links to its members: a name, and where it really is */
-typedef struct ClassMember {
-    char *name;
-    char *real;
-} ClassMember;
-
-static void class_member_free(void *opaque)
-{
-    ClassMember *member = opaque;
-
-    g_free(member->name);
-    g_free(member->real);
-    g_free(member);
-}
-
-static GPtrArray *class_members(IOMMUFDHost *host, const char *class)
-{
-    g_autoptr(GPtrArray) names = dir_list(host->dir, class);
-    GPtrArray *members = g_ptr_array_new_with_free_func(class_member_free);
-
-    for (guint i = 0; names && i < names->len; i++) {
-        g_autofree char *link = g_build_filename(class, names->pdata[i], NULL);
-        ClassMember *member = g_new0(ClassMember, 1);
-
-        member->name = g_strdup(names->pdata[i]);
-        member->real = dir_resolve(host->dir, link);
-        g_ptr_array_add(members, member);
-    }
-    return members;
-}
-
-static bool is_below(const ClassMember *member, const char *device)
-{
-    size_t len = strlen(device);
-
-    return member->real && g_str_has_prefix(member->real, device) &&
-           member->real[len] == '/';
-}
-
-static char *mount_point(IOMMUFDHost *host, const char *disk)
-{
-    g_autofree char *node = g_strdup_printf("/dev/%s ", disk);
-    g_autofree char *line = NULL;
-    g_auto(GStrv) fields = NULL;
-
-    dir_find_line(host->dir, "proc/self/mounts", node, &line);
-    if (!line || !g_str_has_prefix(line, node)) {
-        return NULL;
-    }
-    fields = g_strsplit(line, " ", 3);
-    return g_strescape(fields[1], NULL);
-}
-
-/* Swap, a volume group or an array may be on it, or on one of its partitions */
-static bool disk_is_held(IOMMUFDHost *host, const char *disk)
-{
-    g_autofree char *dir = g_build_filename("sys/class/block", disk,
-                                            "holders", NULL);
-    g_autoptr(GPtrArray) holders = dir_list(host->dir, dir);
-    g_autofree char *node = g_strdup_printf("/dev/%s ", disk);
-    g_autofree char *swap = NULL;
-
-    dir_find_line(host->dir, "proc/swaps", node, &swap);
-    return swap || (holders && holders->len);
-}
-
-/* NULL if there is no disk of the device */
-static char *disk_use(const IOMMUFDHostDevice *device, bool *in_use)
-{
-    IOMMUFDHost *host = device->host;
-    const char *disk = NULL;
-    bool held = false;
-
-    for (guint i = 0; i < host->disks->len; i++) {
-        const ClassMember *member = host->disks->pdata[i];
-        g_autofree char *where = NULL;
-
-        if (!is_below(member, device->real)) {
-            continue;
-        }
-        where = mount_point(host, member->name);
-        if (where) {
-            *in_use = true;
-            return g_strdup_printf("holds the host's file system %s (%s)",
-                                   where, member->name);
-        }
-        held = held || disk_is_held(host, member->name);
-        disk = disk ?: member->name;
-    }
-    *in_use = held;
-    return disk ? g_strdup_printf("is the host's disk %s", disk) : NULL;
-}
-
-static char *net_use(const IOMMUFDHostDevice *device, bool *in_use)
-{
-    IOMMUFDHost *host = device->host;
-
-    for (guint i = 0; i < host->nets->len; i++) {
-        const ClassMember *member = host->nets->pdata[i];
-        g_autofree char *state = NULL;
-
-        if (is_below(member, device->real)) {
-            state = dir_attr((Dir) { host->root, member->real }, "operstate");
-            *in_use = g_strcmp0(state, "down") &&
-                      g_strcmp0(state, "notpresent");
-            return g_strdup_printf("is the host's network interface %s, "
-                                   "which is %s", member->name,
-                                   state ?: "there");
-        }
-    }
-    return NULL;
-}
-
-char *iommufd_device_use(const IOMMUFDHostDevice *device, bool *in_use)
-{
-    IOMMUFDHost *host = device->host;
-    uint64_t boot_vga;
-    char *use = NULL;
-
-    *in_use = false;
-    if (!host->disks) {
-        host->disks = class_members(host, "sys/class/block");
-        host->nets = class_members(host, "sys/class/net");
-    }
-    if (device->real) {
-        use = disk_use(device, in_use) ?: net_use(device, in_use);
-    }
-    if (!use && dir_number(device_dir(device), "boot_vga", &boot_vga) &&
-        boot_vga) {
-        *in_use = true;
-        use = g_strdup("is the display that the host booted with");
-    }
-    return use;
 }

@@ -38,6 +38,9 @@ typedef struct Cgroup {
     uint64_t left;
 } Cgroup;
 
+/* use.c: what the host uses its devices for */
+typedef struct HostUses HostUses;
+
 struct IOMMUFDHost {
     char *root;
     /* the directory "/" */
@@ -62,9 +65,9 @@ struct IOMMUFDHost {
     /* the look at what processes have open, and at whose they are, saw all */
     bool all_processes;
     bool all_users;
-    /* real paths of the members of /sys/class/block and /sys/class/net */
-    GPtrArray *disks;
-    GPtrArray *nets;
+    HostUses *uses;
+    /* the kernel may be asked who has a disk */
+    bool asks_kernel;
 };
 
 /* False only if there is none, rather than one that cannot be read */
@@ -112,6 +115,9 @@ IOMMUFDHostDevice *host_device_of_fd(IOMMUFDHost *host, int fd);
 /* The drivers with vfio in the name, of all buses: their directories */
 GPtrArray *host_vfio_drivers(IOMMUFDHost *host);
 
+/* It keeps other drivers away, and uses the device for nothing */
+bool driver_is_stub(const char *driver);
+
 /* I/O addresses that are no memory for a device, both ends included */
 typedef struct ReservedRegion {
     uint64_t start;
@@ -123,6 +129,14 @@ typedef struct ReservedRegion {
 /* An array of #ReservedRegion: those of the device's IOMMU group */
 GArray *device_reserved_regions(const IOMMUFDHostDevice *device);
 char *reserved_region_shown(const ReservedRegion *region);
+
+/*
+ * use.c
+ */
+
+void host_uses_free(HostUses *uses);
+/* Does it connect others?  vfio-pci takes none of these. */
+bool device_is_bridge(const IOMMUFDHostDevice *device);
 
 /*
  * descriptor.c

@@ -47,8 +47,7 @@ void iommufd_host_free(IOMMUFDHost *host)
         g_hash_table_unref(host->devices);
         g_clear_pointer(&host->options, g_hash_table_unref);
         g_clear_pointer(&host->holders, g_hash_table_unref);
-        g_clear_pointer(&host->disks, g_ptr_array_unref);
-        g_clear_pointer(&host->nets, g_ptr_array_unref);
+        host_uses_free(host->uses);
         g_free(host->release);
         g_free(host->locked);
         g_free(host->root);

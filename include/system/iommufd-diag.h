@@ -392,14 +392,25 @@ bool iommufd_device_has_vfio_driver(const IOMMUFDHostDevice *device);
 GPtrArray *iommufd_device_group(const IOMMUFDHostDevice *device);
 
 /**
+ * iommufd_host_ask_kernel: find out of the kernel who has a disk
+ * @host: the host, whose root is "/"; of any other nothing is asked
+ *
+ * Lets iommufd_device_use() open block devices for a moment, read-only and as
+ * if to have them alone.  QEMU itself never does.
+ */
+void iommufd_host_ask_kernel(IOMMUFDHost *host);
+
+/**
  * iommufd_device_use: what the host loses with a device
  * @device: the device
- * @in_use: set to whether that is in use at this time
+ * @in_use: set to whether that is in use at this time; unknown if it cannot
+ *     be judged
  *
- * Returns: "is the host's ..." or "holds the host's ...", to be freed by the
- * caller; NULL if nothing is known.
+ * Returns: what to say of the device, such as "is the host's ..." or "holds
+ * the host's ...", to be freed by the caller; NULL if nothing is known, and
+ * then it is not in use.
  */
-char *iommufd_device_use(const IOMMUFDHostDevice *device, bool *in_use);
+char *iommufd_device_use(const IOMMUFDHostDevice *device, IOMMUFDSeen *in_use);
 
 /*
  * Before anything is tried

@@ -33,7 +33,7 @@ static const char *const places[] = {
     "proc/self/cgroup",
     "proc/self/fd/0",
     "proc/self/limits",
-    "proc/self/mounts",
+    "proc/self/mountinfo",
     "proc/meminfo",
     "proc/self/status",
     "proc/self/uid_map",

@@ -540,34 +540,61 @@ static void check_host_driver(const char *root, const char *use,
           IOMMUFD_CAUSE_DRIVER_NOT_VFIO, message, remedy);
 }
 
+static void check_stub(const char *root, const char *remedy)
+{
+    g_autoptr(IOMMUFDFinding) finding = diagnose_node(root, PCI_DEV, ENOENT);
+
+    g_assert_null(strstr(finding->remedy, "driverctl"));
+    check(g_steal_pointer(&finding), IOMMUFD_CAUSE_DRIVER_IS_STUB,
+          "device is bound to 'pci-stub', which only parks it and is not a "
+          "VFIO driver: " NO_VFIO_DEV, remedy);
+}
+
 static void test_device_host_driver(void)
 {
     char *root = host_new();
 
     host_pci(root, BDF, "12");
     host_driver(root, REAL_DEV, "nvme");
-    check_host_driver(root, "", "driverctl set-override " BDF " vfio-pci");
-    host_file(root, REAL_DEV "/boot_vga", "1\n");
-    check_host_driver(root, ", and is the display that the host booted with",
-                      "while the host uses it");
-    host_file(root, REAL_DEV "/net/eth0/operstate", "up\n");
+    check_host_driver(root, ", and may be in use, for what cannot be seen",
+                      "Run as root, qemu-iommufd run --bind asks the kernel");
+    host_file(root, REAL_DEV "/net/eth0/operstate", "down\n");
     host_link(root, "sys/class/net/eth0",
               "../../devices/pci0000:00/" BDF "/net/eth0");
     check_host_driver(root, ", and is the host's network interface eth0, "
-                      "which is up", "while the host uses it");
+                      "which is down",
+                      "driverctl set-override " BDF " vfio-pci");
+    host_file(root, REAL_DEV "/net/eth0/operstate", "up\n");
+    check_host_driver(root, ", and is the host's network interface eth0, "
+                      "which is up", "interface eth0, which is up: do not "
+                      "assign it");
     host_dir(root, REAL_DEV "/nvme/nvme0/nvme0n1");
     host_link(root, "sys/class/block/nvme0n1",
               "../../devices/pci0000:00/" BDF "/nvme/nvme0/nvme0n1");
-    check_host_driver(root, ", and is the host's disk nvme0n1", "driverctl");
-    host_file(root, "proc/self/mounts", "proc /proc proc rw 0 0\n"
-              "/dev/nvme0n1 / ext4 rw 0 0\n");
-    check_host_driver(root, ", and holds the host's file system / (nvme0n1)",
-                      "while the host uses it");
+    host_file(root, "proc/self/mountinfo",
+              "21 1 0:21 / /proc rw - proc proc rw\n"
+              "30 1 259:0 / / rw - ext4 /dev/nvme0n1 rw\n");
+    check_host_driver(root, ", and holds the host's root file system "
+                      "(nvme0n1)", "It holds the host's root file system "
+                      "(nvme0n1): do not assign it.");
     host_driver(root, REAL_DEV, "pci-stub");
     check(diagnose_node(root, PCI_DEV, ENOENT),
           IOMMUFD_CAUSE_DRIVER_IS_STUB,
           "device is bound to 'pci-stub', which only parks it and is not a "
-          "VFIO driver: " NO_VFIO_DEV, "while the host uses it");
+          "VFIO driver: " NO_VFIO_DEV, "do not assign it");
+    host_free(root);
+
+    /* No advice that endangers the host, or that the driver does not take */
+    root = host_new();
+    host_pci(root, BDF, "12");
+    host_driver(root, REAL_DEV, "pci-stub");
+    host_file(root, REAL_DEV "/vendor", "0x8086\n");
+    host_file(root, REAL_DEV "/device", "0x37c8\n");
+    check_stub(root, "disable_denylist");
+    host_file(root, REAL_DEV "/sriov_numvfs", "4\n");
+    check_stub(root, "echo 0 > " PCI_DEV "/sriov_numvfs");
+    host_file(root, REAL_DEV "/class", "0x060400\n");
+    check_stub(root, "behind the bridge");
     host_free(root);
 
     /* Without an IOMMU no driver would help */

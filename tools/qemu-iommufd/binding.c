@@ -90,13 +90,14 @@ static bool bind(RunDevice *device, bool force)
     const IOMMUFDHostDevice *facts = iommufd_host_device(host,
                                                          device->sysfsdev);
     g_autofree char *use = NULL;
-    bool in_use;
+    IOMMUFDSeen in_use;
 
     if (!device->pci || iommufd_device_has_vfio_driver(facts)) {
         return true;
     }
+    iommufd_host_ask_kernel(host);
     use = iommufd_device_use(facts, &in_use);
-    if (in_use && !force) {
+    if (in_use != IOMMUFD_SEEN_NO && !force) {
         run_error(0, "%s %s; --force takes it away from the host",
                   device->name, use);
         return false;
