@@ -242,7 +242,7 @@ static char *host_members(const Facts *facts)
         IOMMUFDSeen in_use;
 
         /* itself, if it is not bound yet, and drivers that do no DMA */
-        if (member == facts->device || !member->driver ||
+        if (member == facts->device || !member->driver || member->planned ||
             g_str_equal(member->driver, "pci-stub") ||
             g_str_equal(member->driver, "pcieport") ||
             member->vfio_dev != IOMMUFD_SEEN_NO) {

@@ -273,25 +273,13 @@ static bool on_denylist(const Facts *facts)
     return false;
 }
 
-/* The device is meant for a VFIO driver, but has none */
-static IOMMUFDFinding *bind_refused(const Facts *facts, const char *path)
+/* Why a VFIO driver that is there does not take the device; or NULL */
+static IOMMUFDFinding *driver_refuses(const Facts *facts, const char *driver,
+                                      const char *path)
 {
-    const IOMMUFDHostDevice *device = facts->device;
-    const char *driver = device->override;
-    const char *bus = device->bus ?: "pci";
-    g_autofree char *driver_dir = g_build_filename("sys/bus", bus, "drivers",
-                                                   driver, NULL);
-    Dir dir = device_dir(device);
+    Dir dir = device_dir(facts->device);
     uint64_t number;
 
-    if (dir_seen(facts->host->dir, driver_dir) == IOMMUFD_SEEN_NO) {
-        return g_str_equal(driver, "vfio-pci") &&
-               host_option(facts->host, "CONFIG_VFIO_PCI") == 'n' ?
-               finding_kernel_without_driver_device(facts->err, driver,
-                   host_release(facts->host) ?: "here", "CONFIG_VFIO_PCI",
-                   path) :
-               finding_module_not_loaded_driver(facts->err, driver, path);
-    }
     if (dir_number(dir, "class", &number) &&
         (number >> 8 == 0x0604 || number >> 8 == 0x0607)) {
         return finding_bind_refused_bridge(facts->err, driver, path);
@@ -299,13 +287,93 @@ static IOMMUFDFinding *bind_refused(const Facts *facts, const char *path)
     if (dir_number(dir, "sriov_numvfs", &number) && number) {
         return finding_bind_refused_vfs(facts->err, driver, number, path);
     }
-    if (g_str_equal(driver, "vfio-pci") && on_denylist(facts)) {
-        return finding_bind_refused_denylist(facts->err, driver, path);
+    return g_str_equal(driver, "vfio-pci") && on_denylist(facts) ?
+           finding_bind_refused_denylist(facts->err, driver, path) : NULL;
+}
+
+static bool has_driver(const Facts *facts, const char *driver)
+{
+    g_autofree char *dir = g_build_filename("sys/bus",
+                                            facts->device->bus ?: "pci",
+                                            "drivers", driver, NULL);
+
+    return dir_seen(facts->host->dir, dir) != IOMMUFD_SEEN_NO;
+}
+
+static bool kernel_lacks_vfio_pci(const Facts *facts, const char *driver)
+{
+    return g_str_equal(driver, "vfio-pci") &&
+           host_option(facts->host, "CONFIG_VFIO_PCI") == 'n';
+}
+
+/* The device is meant for a VFIO driver, but has none */
+static IOMMUFDFinding *bind_refused(const Facts *facts, const char *path)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+    const char *driver = device->override;
+    IOMMUFDFinding *finding;
+    uint64_t boot_vga;
+
+    if (!has_driver(facts, driver)) {
+        return kernel_lacks_vfio_pci(facts, driver) ?
+               finding_kernel_without_driver_device(facts->err, driver,
+                   host_release(facts->host) ?: "here", "CONFIG_VFIO_PCI",
+                   path) :
+               finding_module_not_loaded_driver(facts->err, driver, path);
     }
-    return dir_number(dir, "boot_vga", &number) && number ?
+    finding = driver_refuses(facts, driver, path);
+    if (finding) {
+        return finding;
+    }
+    return dir_number(device_dir(device), "boot_vga", &boot_vga) && boot_vga ?
            finding_bind_refused_display(facts->err, driver, path) :
            finding_bind_refused_other(facts->err, driver, path, device->name,
-                                      bus);
+                                      device->bus ?: "pci");
+}
+
+/* The device will be bound to a VFIO driver, if that takes it */
+static IOMMUFDFinding *plan_refused(const Facts *facts)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+    const char *driver = device->planned;
+    g_autofree char *path = NULL;
+    g_autofree char *best = NULL;
+    g_autofree char *module = NULL;
+
+    if (has_driver(facts, driver)) {
+        return driver_refuses(facts, driver, device->path);
+    }
+    if (kernel_lacks_vfio_pci(facts, driver)) {
+        return finding_kernel_without_driver_host(facts->err,
+                                                  host_release(facts->host) ?:
+                                                  "here");
+    }
+    path = g_build_filename("/sys/bus/pci/drivers", driver, NULL);
+    best = iommufd_device_vfio_driver(device, &module);
+    return finding_module_not_loaded_planned(facts->err, driver, path,
+                                             g_str_equal(driver, best) ?
+                                             module : driver);
+}
+
+/* For good, and until the next boot */
+static char *bind_commands(const Facts *facts)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+    g_autofree char *module = NULL;
+    g_autofree char *driver = iommufd_device_vfio_driver(device, &module);
+    g_autofree char *load = has_driver(facts, driver) ? NULL :
+                            g_strdup_printf("modprobe %s; ", module);
+    g_autofree char *unbind = device->driver ?
+        g_strdup_printf("echo %s > %s/driver/unbind; ", device->name,
+                        device->path) : NULL;
+
+    return g_strdup_printf("Bind it to %s for good: driverctl set-override "
+                           "%s %s\n"
+                           "Or until the next boot: %secho %s > "
+                           "%s/driver_override; %secho %s > "
+                           "/sys/bus/pci/drivers_probe", driver, device->name,
+                           driver, load ?: "", driver, device->path,
+                           unbind ?: "", device->name);
 }
 
 /* Nothing that would take from the host what it uses, or may use */
@@ -338,9 +406,7 @@ static char *bind_cure(const Facts *facts, const char *use, IOMMUFDSeen in_use)
     return on_denylist(facts) ?
            g_strdup("vfio-pci refuses the device, which has errata that "
                     "endanger the host; its parameter disable_denylist "
-                    "overrides that.") :
-           g_strdup_printf("Bind it to vfio-pci, for example: driverctl "
-                           "set-override %s vfio-pci", device->name);
+                    "overrides that.") : bind_commands(facts);
 }
 
 static IOMMUFDFinding *no_driver(const Facts *facts, const char *path)
@@ -413,14 +479,20 @@ IOMMUFDFinding *check_device_driver(const Facts *facts)
         device->driver_seen == IOMMUFD_SEEN_UNKNOWN) {
         return finding_sysfs_unreadable_read(facts->err ?: EACCES, path);
     }
+    if (device->planned && !iommufd_device_has_vfio_driver(device)) {
+        return plan_refused(facts);
+    }
     return device->driver ? no_vfio_dev(facts, path) : no_driver(facts, path);
 }
 
 char *shown_device_driver(const Facts *facts)
 {
-    return g_strdup_printf("bound to %s (%s)",
-                           facts->device->driver ?: "no driver",
-                           facts->device->vfio);
+    const IOMMUFDHostDevice *device = facts->device;
+
+    return device->vfio ?
+           g_strdup_printf("bound to %s (%s)", device->driver ?: "no driver",
+                           device->vfio) :
+           g_strdup_printf("will be bound to %s", device->planned);
 }
 
 /*

@@ -128,7 +128,8 @@ bool iommufd_device_is_mediated(const IOMMUFDHostDevice *device)
 bool iommufd_device_has_vfio_driver(const IOMMUFDHostDevice *device)
 {
     return device->driver &&
-           (device->vfio || strstr(device->driver, "vfio") ||
+           (device->vfio_dev == IOMMUFD_SEEN_YES ||
+            strstr(device->driver, "vfio") ||
             iommufd_device_is_mediated(device));
 }
 

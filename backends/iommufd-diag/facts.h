@@ -65,6 +65,8 @@ struct IOMMUFDHost {
     /* the look at what processes have open, and at whose they are, saw all */
     bool all_processes;
     bool all_users;
+    /* what follows "alias vfio_pci:" in modules.alias */
+    GPtrArray *aliases;
     HostUses *uses;
     /* the kernel may be asked who has a disk */
     bool asks_kernel;
@@ -78,6 +80,8 @@ bool host_kernel_before(IOMMUFDHost *host, unsigned int major,
                         unsigned int minor);
 /* 'y', 'm', 'n', or 0 if no configuration of the kernel can be read */
 char host_option(IOMMUFDHost *host, const char *option);
+/* A path with the kernel's release in place of @; NULL if it cannot be */
+char *host_kernel_file(IOMMUFDHost *host, const char *format);
 bool host_ships_module(IOMMUFDHost *host, const char *module);
 /* Has the kernel an iommufd?  If so, *@devt is its number. */
 IOMMUFDSeen host_iommufd(IOMMUFDHost *host, dev_t *devt);

@@ -27,6 +27,7 @@ static void host_device_free(void *opaque)
     g_free(device->override);
     g_free(device->vfio);
     g_free(device->group);
+    g_free(device->planned);
     g_free(device);
 }
 
@@ -47,6 +48,7 @@ void iommufd_host_free(IOMMUFDHost *host)
         g_hash_table_unref(host->devices);
         g_clear_pointer(&host->options, g_hash_table_unref);
         g_clear_pointer(&host->holders, g_hash_table_unref);
+        g_clear_pointer(&host->aliases, g_ptr_array_unref);
         host_uses_free(host->uses);
         g_free(host->release);
         g_free(host->locked);
@@ -94,8 +96,7 @@ static const char *const kernel_configs[] = {
     "usr/lib/modules/@/build/.config",
 };
 
-/* Releases are put into paths */
-static char *kernel_file(IOMMUFDHost *host, const char *format)
+char *host_kernel_file(IOMMUFDHost *host, const char *format)
 {
     const char *release = host_release(host);
     g_auto(GStrv) parts = NULL;
@@ -129,7 +130,7 @@ char host_option(IOMMUFDHost *host, const char *option)
                                        note_option, host->options, NULL);
         for (size_t i = 0; !host->options_known &&
                            i < G_N_ELEMENTS(kernel_configs); i++) {
-            g_autofree char *file = kernel_file(host, kernel_configs[i]);
+            g_autofree char *file = host_kernel_file(host, kernel_configs[i]);
 
             host->options_known = file && dir_find(host->dir, file,
                                                    note_option, host->options,
@@ -149,7 +150,7 @@ bool host_ships_module(IOMMUFDHost *host, const char *module)
     g_autofree char *name = g_strdup_printf("/%s.ko", module);
 
     for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
-        g_autofree char *file = kernel_file(host, files[i]);
+        g_autofree char *file = host_kernel_file(host, files[i]);
         g_autofree char *line = NULL;
 
         if (file && dir_find_line(host->dir, file, name, &line) && line) {
@@ -348,7 +349,7 @@ GPtrArray *iommufd_host_unseen(IOMMUFDHost *host)
         return lines;
     }
     for (size_t i = 0; i < G_N_ELEMENTS(kernel_configs); i++) {
-        g_autofree char *file = kernel_file(host, kernel_configs[i]);
+        g_autofree char *file = host_kernel_file(host, kernel_configs[i]);
         g_autofree char *full = dir_full(host->dir, file ?: "");
 
         if (file && access(full, R_OK) && errno == EACCES) {

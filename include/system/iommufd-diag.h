@@ -255,6 +255,7 @@ typedef struct IOMMUFDHost IOMMUFDHost;
  * @has_enable: the device shows whether it is enabled, which is what a VFIO
  *     driver does with a device that is in use
  * @enable: how often it was enabled
+ * @planned: the driver that it will be bound to first, or NULL
  */
 typedef struct IOMMUFDHostDevice {
     IOMMUFDHost *host;
@@ -274,6 +275,7 @@ typedef struct IOMMUFDHostDevice {
     IOMMUFDSeen group_seen;
     bool has_enable;
     uint64_t enable;
+    char *planned;
 } IOMMUFDHostDevice;
 
 /**
@@ -381,6 +383,30 @@ bool iommufd_device_is_mediated(const IOMMUFDHostDevice *device);
  * Returns: true if its driver hands devices to VFIO.
  */
 bool iommufd_device_has_vfio_driver(const IOMMUFDHostDevice *device);
+
+/**
+ * iommufd_device_vfio_driver: the VFIO driver that is for a PCI device
+ * @device: the device
+ * @module: set to the name of the module that has the driver, which the
+ *     caller frees; may be NULL
+ *
+ * Some devices have a VFIO driver of their own, which the aliases of the
+ * running kernel's modules tell.
+ *
+ * Returns: that driver, vfio-pci if there is none, to be freed by the caller.
+ */
+char *iommufd_device_vfio_driver(const IOMMUFDHostDevice *device,
+                                 char **module);
+
+/**
+ * iommufd_device_plan: say that a device will be bound before it is assigned
+ * @device: a PCI device
+ * @driver: the VFIO driver that it will be bound to
+ *
+ * The checks judge the host as if that were done, unless the device has a VFIO
+ * driver already; they fail with why @driver would not take it.
+ */
+void iommufd_device_plan(IOMMUFDHostDevice *device, const char *driver);
 
 /**
  * iommufd_device_group: the members of a device's IOMMU group

@@ -1463,6 +1463,162 @@ static void test_map_odd_name(void)
     host_free(root);
 }
 
+/*
+ * Before anything is tried
+ */
+
+/* The last result of a check; a finding if it has one, else a text */
+static void check_result(GPtrArray *results, const char *name,
+                         IOMMUFDVerdict verdict, const char *said)
+{
+    g_autoptr(GPtrArray) all = results;
+    const IOMMUFDResult *found = NULL;
+    const char *text;
+
+    for (guint i = 0; i < all->len; i++) {
+        const IOMMUFDResult *result = all->pdata[i];
+
+        if (g_str_equal(result->check, name)) {
+            found = result;
+        }
+    }
+    g_assert_nonnull(found);
+    text = found->finding ? found->finding->message : found->text;
+    g_assert_cmpstr(text, ==, said);
+    g_assert_cmpint(found->verdict, ==, verdict);
+    if (found->finding) {
+        met[found->finding->cause] = true;
+    }
+}
+
+#define PASS IOMMUFD_VERDICT_PASS
+#define WARN IOMMUFD_VERDICT_WARN
+#define FAIL IOMMUFD_VERDICT_FAIL
+
+#define ALIASES "usr/lib/modules/" RELEASE "/modules.alias"
+
+static void check_vfio_driver(const char *root, const char *driver,
+                              const char *module)
+{
+    g_autoptr(IOMMUFDHost) host = iommufd_host_new(root);
+    g_autofree char *found_module = NULL;
+    g_autofree char *found =
+        iommufd_device_vfio_driver(iommufd_host_device(host, PCI_DEV),
+                                   &found_module);
+
+    g_assert_cmpstr(found, ==, driver);
+    g_assert_cmpstr(found_module, ==, module);
+}
+
+static void test_vfio_driver(void)
+{
+    char *root = host_new();
+
+    host_pci(root, BDF, "12");
+    check_vfio_driver(root, "vfio-pci", "vfio_pci");
+    host_kernel(root, NULL);
+    host_file(root, REAL_DEV "/modalias", "pci:v000010DEd00002342sv000010DEsd"
+              "000016EBbc03sc02i00\n");
+    check_vfio_driver(root, "vfio-pci", "vfio_pci");
+    host_file(root, ALIASES,
+              "alias pci:v000010DEd00002342sv*sd*bc*sc*i* nvidia\n"
+              "alias vfio_pci:v*d*sv*sd*bc*sc*i* vfio_pci\n"
+              "alias vfio_pci:\n"
+              "alias vfio_pci:v000010DEd00002342sv*sd*bc*sc*i* ../x\n"
+              "alias vfio_pci:v000010DEd00002341sv*sd*bc*sc*i* other\n");
+    check_vfio_driver(root, "vfio-pci", "vfio_pci");
+    host_file(root, ALIASES,
+              "alias vfio_pci:v000010DEd00002342sv*sd*bc*sc*i* a_vfio_pci\n"
+              "alias vfio_pci:v*d*sv*sd*bc*sc*i* vfio_pci\n"
+              "alias vfio_pci:v000010DEd*sv*sd*bc*sc*i* b_vfio_pci\n");
+    check_vfio_driver(root, "a_vfio_pci", "a_vfio_pci");
+    /* A module that is loaded tells what its driver is called */
+    host_link(root, "sys/module/a_vfio_pci/drivers/pci:a-vfio",
+              "../../../bus/pci/drivers/a-vfio");
+    check_vfio_driver(root, "a-vfio", "a_vfio_pci");
+    host_file(root, ALIASES,
+              "alias vfio_pci:v000010DEd00002342sv*sd*bc*sc*i* xe_vfio_pci\n");
+    check_vfio_driver(root, "xe-vfio-pci", "xe_vfio_pci");
+
+    /* What can be typed names it */
+    host_driver(root, REAL_DEV, "pci-stub");
+    check(diagnose_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_DRIVER_IS_STUB,
+          "device is bound to 'pci-stub', which only parks it and is not a "
+          "VFIO driver: " NO_VFIO_DEV,
+          "Bind it to xe-vfio-pci for good: driverctl set-override " BDF
+          " xe-vfio-pci\n"
+          "Or until the next boot: modprobe xe_vfio_pci; echo xe-vfio-pci > "
+          PCI_DEV "/driver_override; echo " BDF " > " PCI_DEV "/driver/unbind; "
+          "echo " BDF " > /sys/bus/pci/drivers_probe\n");
+    host_free(root);
+}
+
+static GPtrArray *check_planned(const char *root, IOMMUFDHost **host,
+                                const char *driver)
+{
+    g_clear_pointer(host, iommufd_host_free);
+    *host = iommufd_host_new(root);
+    iommufd_device_plan(iommufd_host_device(*host, PCI_DEV), driver);
+    iommufd_device_plan(iommufd_host_device(*host, BUS "/0000:00:05.1"),
+                        driver);
+    return iommufd_check_device(iommufd_host_device(*host, PCI_DEV));
+}
+
+/* The other device of the group has a host driver, and is planned as well */
+static void test_plan(void)
+{
+    g_autoptr(IOMMUFDHost) host = NULL;
+    char *root = host_new();
+
+    host_kernel(root, NULL);
+    host_pci(root, BDF, "12");
+    host_driver(root, REAL_DEV, "nvme");
+    host_pci(root, "0000:00:05.1", "12");
+    host_driver(root, "/sys/devices/pci0000:00/0000:00:05.1", "snd");
+    host_file(root, REAL_DEV "/modalias", "pci:v000010DEd00002342sv000010DEsd"
+              "000016EBbc03sc02i00\n");
+    host_file(root, ALIASES,
+              "alias vfio_pci:v000010DEd00002342sv*sd*bc*sc*i* xe_vfio_pci\n");
+    check_result(check_planned(root, &host, "xe-vfio-pci"), "driver", FAIL,
+                 "the driver xe-vfio-pci is not loaded: "
+                 "/sys/bus/pci/drivers/xe-vfio-pci");
+    host_dir(root, "sys/bus/pci/drivers/xe-vfio-pci");
+    check_result(check_planned(root, &host, "xe-vfio-pci"), "driver", PASS,
+                 "will be bound to xe-vfio-pci");
+    check_result(iommufd_check_device(iommufd_host_device(host, PCI_DEV)),
+                 "bind", PASS, "nothing seen in the way");
+
+    host_kernel(root, "CONFIG_VFIO=y\n");
+    check_result(check_planned(root, &host, "vfio-pci"), "driver", FAIL,
+                 "there is no VFIO driver, Linux " RELEASE " is built without "
+                 "CONFIG_VFIO_PCI");
+    host_dir(root, "sys/bus/pci/drivers/vfio-pci");
+    host_file(root, REAL_DEV "/vendor", "0x8086\n");
+    host_file(root, REAL_DEV "/device", "0x37c8\n");
+    check_result(check_planned(root, &host, "vfio-pci"), "driver", FAIL,
+                 "vfio-pci does not take the device, it is on the denylist of "
+                 "vfio-pci: " PCI_DEV);
+    check_result(check_planned(root, &host, "xe-vfio-pci"), "driver", PASS,
+                 "will be bound to xe-vfio-pci");
+    host_file(root, REAL_DEV "/sriov_numvfs", "2\n");
+    check_result(check_planned(root, &host, "xe-vfio-pci"), "driver", FAIL,
+                 "xe-vfio-pci does not take the device, 2 virtual functions "
+                 "are enabled on it: " PCI_DEV);
+    host_file(root, REAL_DEV "/class", "0x060400\n");
+    check_result(check_planned(root, &host, "xe-vfio-pci"), "driver", FAIL,
+                 "xe-vfio-pci does not take the device, it is a PCI bridge: "
+                 PCI_DEV);
+    /* What has a VFIO driver already, of whatever name, is not bound again */
+    host_driver(root, REAL_DEV, "nvidia");
+    host_dir(root, REAL_DEV "/vfio-dev/vfio3");
+    check_result(check_planned(root, &host, "xe-vfio-pci"), "driver", PASS,
+                 "bound to nvidia (vfio3)");
+    g_assert_true(iommufd_device_has_vfio_driver(iommufd_host_device(host,
+                                                                PCI_DEV)));
+    host_free(root);
+}
+
 int main(int argc, char **argv)
 {
     /* All tests, and root, without whom some are skipped */
@@ -1515,6 +1671,8 @@ int main(int argc, char **argv)
     g_test_add_func("/iommufd-diag/map/out-of-memory", test_map_out_of_memory);
     g_test_add_func("/iommufd-diag/map/huge-pages", test_map_huge_pages);
     g_test_add_func("/iommufd-diag/map/odd-name", test_map_odd_name);
+    g_test_add_func("/iommufd-diag/check/vfio-driver", test_vfio_driver);
+    g_test_add_func("/iommufd-diag/check/plan", test_plan);
     g_test_add_func("/iommufd-diag/map/address", test_map_address);
     g_test_add_func("/iommufd-diag/map/backing", test_map_backing);
 
