@@ -156,6 +156,11 @@ const char *host_holder(IOMMUFDHost *host, dev_t devt)
     return shown;
 }
 
+const char *iommufd_device_holder(const IOMMUFDHostDevice *device)
+{
+    return device->has_devt ? host_holder(device->host, device->devt) : NULL;
+}
+
 bool host_sees_all(IOMMUFDHost *host)
 {
     if (!host->holders) {

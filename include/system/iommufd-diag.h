@@ -438,6 +438,15 @@ void iommufd_host_ask_kernel(IOMMUFDHost *host);
  */
 char *iommufd_device_use(const IOMMUFDHostDevice *device, IOMMUFDSeen *in_use);
 
+/**
+ * iommufd_device_holder: who has the VFIO device node of a device open
+ * @device: the device
+ *
+ * Returns: another process, as "process 12 (NAME)", a string of the host's;
+ * NULL if none is seen.
+ */
+const char *iommufd_device_holder(const IOMMUFDHostDevice *device);
+
 /*
  * Before anything is tried
  */

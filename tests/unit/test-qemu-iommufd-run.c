@@ -14,7 +14,7 @@
 /* Of the mediated device with a number */
 #define UUID "53764d0e-85a0-42b4-af5c-2046b460b1d%zu"
 
-#define IOMMUFD "'{\"qom-type\":\"iommufd\",\"id\":\"iommufd0\",\"fd\":\"3\"}'"
+#define IOMMUFD "    -object iommufd,id=iommufd0,fd=3"
 
 static const char *program;
 
@@ -83,30 +83,31 @@ static void check_refused(const char *words, int status, const char *expected)
 static void test_pci(void)
 {
     check_line("--dry-run --device 0009:01:00.0 -- qemu-system-aarch64 -S",
-               "qemu-system-aarch64 -S \\\n"
-               "    -object " IOMMUFD " \\\n"
-               "    -device '{\"driver\":\"vfio-pci\","
-               "\"host\":\"0009:01:00.0\",\"id\":\"hostdev0\","
-               "\"iommufd\":\"iommufd0\",\"fd\":\"4\"}'\n");
+               "qemu-system-aarch64 -S \\\n" IOMMUFD " \\\n"
+               "    -device vfio-pci,host=0009:01:00.0,id=hostdev0,"
+               "iommufd=iommufd0,fd=4\n");
 }
 
+/* They are QEMU's, in the syntax of its -device */
 static void test_pci_options(void)
 {
-    check_line("--dry-run --device 0000:06:12.5,bus=pci.0,addr=0x3 "
-               "--device 0009:01:00.0,id=gpu,bootindex=1,multifunction=true,"
-               "x-pci-vendor-id=0x10de,display=off,addr=4 "
+    check_line("--dry-run --device 0000:06:12.5,bus=0,addr=0x3 "
+               "--device 0009:01:00.0,id=gpu,failover_pair_id=12,addr=010,"
+               "x-pci-vendor-id=99999999999999999999,multifunction=on,"
+               "romfile=a,,b.rom,rombar "
                "qemu-system-x86_64",
-               "qemu-system-x86_64 \\\n"
-               "    -object " IOMMUFD " \\\n"
-               "    -device '{\"driver\":\"vfio-pci\","
-               "\"host\":\"0000:06:12.5\",\"id\":\"hostdev0\","
-               "\"iommufd\":\"iommufd0\",\"fd\":\"4\",\"bus\":\"pci.0\","
-               "\"addr\":\"0x3\"}' \\\n"
-               "    -device '{\"driver\":\"vfio-pci\","
-               "\"host\":\"0009:01:00.0\",\"id\":\"gpu\","
-               "\"iommufd\":\"iommufd0\",\"fd\":\"5\",\"bootindex\":1,"
-               "\"multifunction\":true,\"x-pci-vendor-id\":4318,"
-               "\"display\":\"off\",\"addr\":\"4\"}'\n");
+               "qemu-system-x86_64 \\\n" IOMMUFD " \\\n"
+               "    -device vfio-pci,host=0000:06:12.5,id=hostdev0,"
+               "iommufd=iommufd0,fd=4,bus=0,addr=0x3 \\\n"
+               "    -device vfio-pci,host=0009:01:00.0,iommufd=iommufd0,fd=5,"
+               "id=gpu,failover_pair_id=12,addr=010,"
+               "x-pci-vendor-id=99999999999999999999,multifunction=on,"
+               "romfile=a,,b.rom,rombar\n");
+    /* no option, as it is part of the value before it */
+    check_line("--dry-run --device 0009:01:00.0,romfile=a,,id=b qemu",
+               "qemu \\\n" IOMMUFD " \\\n"
+               "    -device vfio-pci,host=0009:01:00.0,id=hostdev0,"
+               "iommufd=iommufd0,fd=4,romfile=a,,id=b\n");
 }
 
 static void test_mdev(void)
@@ -117,11 +118,9 @@ static void test_mdev(void)
         g_autofree char *uuid = g_strdup_printf(UUID, i);
         g_autofree char *words = g_strdup_printf("--dry-run --device %s -- "
                                                  "qemu", uuid);
-        g_autofree char *line = g_strdup_printf("qemu \\\n"
-            "    -object " IOMMUFD " \\\n"
-            "    -device '{\"driver\":\"%s\",\"id\":\"hostdev0\","
-            "\"sysfsdev\":\"/sys/bus/mdev/devices/%s\","
-            "\"iommufd\":\"iommufd0\",\"fd\":\"4\"}'\n", drivers[i], uuid);
+        g_autofree char *line = g_strdup_printf("qemu \\\n" IOMMUFD " \\\n"
+            "    -device %s,sysfsdev=/sys/bus/mdev/devices/%s,id=hostdev0,"
+            "iommufd=iommufd0,fd=4\n", drivers[i], uuid);
 
         check_line(words, line);
     }
@@ -131,46 +130,62 @@ static void test_mdev(void)
 static void test_quoting(void)
 {
     check_line("--dry-run -- qemu -name 'my guest' -append '' -m 1G",
-               "qemu -name 'my guest' -append '' -m 1G \\\n"
-               "    -object " IOMMUFD "\n");
+               "qemu -name 'my guest' -append '' -m 1G \\\n" IOMMUFD "\n");
 }
 
 static void test_usage(void)
 {
-    check_refused("--dry-run", 2, "qemu-iommufd: no QEMU program to run; "
+    check_refused("--dry-run", 125, "qemu-iommufd: no QEMU program to run; "
                   "see qemu-iommufd run --help\n");
-    check_refused("--accounting both -- qemu", 2, "qemu-iommufd: --accounting "
-                  "is process or user, not 'both'\n");
-    check_refused("--memlock 4X -- qemu", 2, "qemu-iommufd: --memlock is a "
+    check_refused("--accounting both -- qemu", 125, "qemu-iommufd: "
+                  "--accounting is process or user, not 'both'\n");
+    check_refused("--memlock 4X -- qemu", 125, "qemu-iommufd: --memlock is a "
                   "number of bytes, with K, M, G or T, or unlimited, not "
                   "'4X'\n");
-    check_refused("--memlock 99999999T -- qemu", 2, "qemu-iommufd: --memlock "
+    check_refused("--memlock 99999999T -- qemu", 125, "qemu-iommufd: --memlock "
                   "is a number of bytes, with K, M, G or T, or unlimited, not "
                   "'99999999T'\n");
-    check_refused("--device 0000:00:04.0,rombar -- qemu", 2, "qemu-iommufd: "
-                  "'rombar' in --device 0000:00:04.0,rombar is not OPT=VAL\n");
-    check_refused("--device 0000:00:04.0,fd=7 -- qemu", 2, "qemu-iommufd: "
+    check_refused("--device 0000:00:04.0,fd=7 -- qemu", 125, "qemu-iommufd: "
                   "'fd=7' in --device 0000:00:04.0,fd=7 is set by run "
                   "itself\n");
-    check_refused("--root /tmp -- qemu", 2, "qemu-iommufd: --root needs "
+    check_refused("--device ,id=a -- qemu", 125, "qemu-iommufd: --device "
+                  "needs a device\n");
+    check_refused("--root /tmp -- qemu", 125, "qemu-iommufd: --root needs "
                   "--dry-run\n");
-    check_refused("--force -- qemu", 2, "qemu-iommufd: --force needs "
+    check_refused("--force -- qemu", 125, "qemu-iommufd: --force needs "
                   "--bind\n");
+}
+
+static void test_user(void)
+{
+    check_refused("--user nosuch-user -- qemu", 125, "qemu-iommufd: --user: "
+                  "there is no user 'nosuch-user'\n");
+    /* these would be root, and no change */
+    check_refused("--user 4294967296 -- qemu", 125, "qemu-iommufd: --user: "
+                  "'4294967296' is not the number of a user\n");
+    check_refused("--user 4294967295 -- qemu", 125, "qemu-iommufd: --user: "
+                  "'4294967295' is not the number of a user\n");
+    check_refused("--user 0:4294967295 -- qemu", 125, "qemu-iommufd: --user: "
+                  "'4294967295' is not the number of a group\n");
+    check_refused("--user 4294967294 -- qemu", 125, "qemu-iommufd: --user: "
+                  "user 4294967294 is not known here, so its group must be "
+                  "given: 4294967294:GID\n");
+    check_line("--dry-run --user 4294967294:7 qemu", "qemu \\\n" IOMMUFD "\n");
 }
 
 static void test_wrong_device(void)
 {
-    check_refused("--dry-run --device 0009:01:00.1 -- qemu", 1,
+    check_refused("--dry-run --device 0009:01:00.1 -- qemu", 125,
                   "qemu-iommufd: 0009:01:00.1: host has no PCI device "
                   "0009:01:00.1: /sys/bus/pci/devices/0009:01:00.1: No such "
                   "file or directory\n"
                   "The nearest address with a device is 0009:01:00.0; "
                   "lspci -D lists all.\n");
     check_refused("--dry-run --device 0009:01:00.0 --device 0009:01:00.0 -- "
-                  "qemu", 1, "qemu-iommufd: 0009:01:00.0 is assigned twice, "
+                  "qemu", 125, "qemu-iommufd: 0009:01:00.0 is assigned twice, "
                   "also as 0009:01:00.0\n");
     check_refused("--dry-run --device 53764d0e-85a0-42b4-af5c-2046b460b1d3 "
-                  "qemu", 1, "qemu-iommufd: "
+                  "qemu", 125, "qemu-iommufd: "
                   "53764d0e-85a0-42b4-af5c-2046b460b1d3: QEMU has no device "
                   "for the mediated device's API 'vfio-platform': "
                   "/sys/bus/mdev/devices/53764d0e-85a0-42b4-af5c-2046b460b1d3/"
@@ -179,8 +194,11 @@ static void test_wrong_device(void)
 
 static void test_no_qemu(void)
 {
-    check_refused("-- /nonexistent/qemu", 1, "qemu-iommufd: /nonexistent/qemu "
-                  "cannot be run: No such file or directory\n");
+    check_refused("-- /nonexistent/qemu", 127, "qemu-iommufd: "
+                  "/nonexistent/qemu cannot be run: No such file or "
+                  "directory\n");
+    check_refused("-- /etc/passwd", 126, "qemu-iommufd: /etc/passwd cannot be "
+                  "run: Permission denied\n");
 }
 
 int main(int argc, char **argv)
@@ -195,6 +213,7 @@ int main(int argc, char **argv)
     g_test_add_func("/run/dry-run/mdev", test_mdev);
     g_test_add_func("/run/dry-run/quoting", test_quoting);
     g_test_add_func("/run/usage", test_usage);
+    g_test_add_func("/run/user", test_user);
     g_test_add_func("/run/wrong-device", test_wrong_device);
     g_test_add_func("/run/no-qemu", test_no_qemu);
     return g_test_run();

@@ -1,5 +1,5 @@
 /*
- * Devices that are bound to vfio-pci while QEMU runs
+ * Devices that are bound to a VFIO driver while QEMU runs
  *
  * Copyright (c) 2026 qemu-iommufd developers
  *
@@ -7,25 +7,15 @@
  */
 
 #include "qemu/osdep.h"
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include "commands.h"
 #include "run.h"
 
 #define ROOT    "/"
+#define DEVICES "/sys/bus/pci/devices/"
 #define DRIVERS "/sys/bus/pci/drivers/"
-#define DRIVER  "vfio-pci"
 
-/* What other programs send to QEMU */
-static const int passed_on[] = {
-    SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM, SIGCONT, SIGWINCH,
-};
-
-static bool write_attr(const char *name, const char *dir, const char *attr,
-                       const char *text)
+static bool write_attr(const char *name, const char *path, const char *text)
 {
-    g_autofree char *path = g_build_filename(dir, attr, NULL);
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     bool ok = fd >= 0 && write(fd, text, strlen(text)) >= 0;
 
@@ -39,34 +29,173 @@ static bool write_attr(const char *name, const char *dir, const char *attr,
     return ok;
 }
 
-/* A driver that is gone has given the device up already */
-static bool unbind(const RunDevice *device)
+static bool write_override(const char *address, const char *driver)
 {
-    g_autofree char *address = g_path_get_basename(device->sysfsdev);
+    g_autofree char *path = g_strconcat(DEVICES, address, "/driver_override",
+                                        NULL);
 
-    g_autofree char *driver = g_build_filename(device->sysfsdev, "driver",
-                                               NULL);
-
-    return access(driver, F_OK) ||
-           write_attr(device->name, device->sysfsdev, "driver/unbind",
-                      address);
+    return write_attr(address, path, driver ?: "\n");
 }
 
-static bool restore(RunDevice *device)
+/* What a driver does with a device: "bind" or "unbind" */
+static bool write_driver(const char *address, const char *driver,
+                         const char *what)
 {
-    g_autofree char *address = g_path_get_basename(device->sysfsdev);
-    g_autofree char *dir = NULL;
-    bool ok;
+    g_autofree char *path = g_build_filename(DRIVERS, driver, what, NULL);
 
-    device->bound = false;
-    ok = write_attr(device->name, device->sysfsdev, "driver_override",
-                    device->former_override ?: "\n");
-    ok &= unbind(device);
-    if (device->former_driver) {
-        dir = g_strconcat(DRIVERS, device->former_driver, NULL);
-        ok = ok && write_attr(device->name, dir, "bind", address);
+    return write_attr(address, path, address);
+}
+
+/*
+ * Before anything is changed
+ */
+
+/* As it is for the host: what an earlier run has left behind is not */
+static void note_host_state(Record *record, const IOMMUFDHostDevice *facts)
+{
+    const char *left = record->written ? record->vfio_driver : NULL;
+
+    if (!left || (facts->driver && !g_str_equal(facts->driver, left))) {
+        g_free(record->driver);
+        record->driver = g_strdup(facts->driver);
+    }
+    if (!left || g_strcmp0(facts->override, left)) {
+        g_free(record->override);
+        record->override = g_strdup(facts->override);
+    }
+}
+
+static bool host_consents(const RunDevice *device,
+                          const IOMMUFDHostDevice *facts)
+{
+    IOMMUFDSeen in_use;
+    g_autofree char *use = iommufd_device_use(facts, &in_use);
+
+    if (in_use == IOMMUFD_SEEN_NO) {
+        return true;
+    }
+    run_error(0, "%s %s; --force takes it away from the host", device->name,
+              use);
+    return false;
+}
+
+static bool plan(const Run *run, RunDevice *device, IOMMUFDHostDevice *facts)
+{
+    g_autofree char *driver = NULL;
+    bool taken = iommufd_device_has_vfio_driver(facts);
+
+    if (taken && (!run->bind_driver ||
+                  g_str_equal(facts->driver, run->bind_driver))) {
+        device->record = record_open(facts->name, false);
+        return device->record || errno == ENOENT;
+    }
+    if (!taken && !run->force && !host_consents(device, facts)) {
+        return false;
+    }
+    device->record = record_open(facts->name, true);
+    if (!device->record) {
+        return false;
+    }
+    driver = run->bind_driver ? g_strdup(run->bind_driver) :
+             iommufd_device_vfio_driver(facts, NULL);
+    note_host_state(device->record, facts);
+    g_free(device->record->vfio_driver);
+    device->record->vfio_driver = g_strdup(driver);
+    device->vfio_driver = g_steal_pointer(&driver);
+    iommufd_device_plan(facts, device->vfio_driver);
+    return true;
+}
+
+bool binding_plan(Run *run, IOMMUFDHost *host)
+{
+    bool ok = true;
+
+    iommufd_host_ask_kernel(host);
+    for (guint i = 0; i < run->devices->len; i++) {
+        RunDevice *device = run->devices->pdata[i];
+
+        if (device->pci) {
+            ok &= plan(run, device, iommufd_host_device(host,
+                                                        device->sysfsdev));
+        }
     }
     return ok;
+}
+
+/*
+ * Changing drivers
+ */
+
+static bool bind(const Record *record)
+{
+    const char *address = record->address;
+    g_autoptr(IOMMUFDHost) host = iommufd_host_new(ROOT);
+    g_autofree char *path = g_strconcat(DEVICES, address, NULL);
+    const IOMMUFDHostDevice *facts = iommufd_host_device(host, path);
+
+    /* A driver that has gone since has given the device up */
+    return write_override(address, record->vfio_driver) &&
+           (!facts->driver || write_driver(address, facts->driver,
+                                           "unbind")) &&
+           write_driver(address, record->vfio_driver, "bind");
+}
+
+bool binding_bind(Run *run)
+{
+    for (guint i = 0; i < run->devices->len; i++) {
+        RunDevice *device = run->devices->pdata[i];
+
+        if (device->vfio_driver &&
+            (!record_write(device->record) || !bind(device->record))) {
+            binding_restore(run);
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * Giving back
+ */
+
+bool binding_give_back(Record *record)
+{
+    const char *address = record->address;
+    g_autoptr(IOMMUFDHost) host = iommufd_host_new(ROOT);
+    g_autofree char *path = g_strconcat(DEVICES, address, NULL);
+    const IOMMUFDHostDevice *facts = iommufd_host_device(host, path);
+    bool taken = !g_strcmp0(facts->driver, record->vfio_driver);
+    const char *holder = taken ? iommufd_device_holder(facts) : NULL;
+    bool ok = true;
+
+    /* The kernel would wait until it closes the device node */
+    if (holder) {
+        run_error(0, "%s is still in use by %s", address, holder);
+        return false;
+    }
+    if (!g_strcmp0(facts->override, record->vfio_driver)) {
+        ok = write_override(address, record->override);
+    }
+    if (ok && taken) {
+        ok = write_driver(address, record->vfio_driver, "unbind");
+    }
+    if (ok && (taken || !facts->driver) && facts->real && record->driver) {
+        ok = write_driver(address, record->driver, "bind");
+    }
+    record->written = !ok;
+    return ok;
+}
+
+void binding_unlock(Run *run)
+{
+    for (guint i = 0; i < run->devices->len; i++) {
+        RunDevice *device = run->devices->pdata[i];
+
+        if (device->record && !device->record->written) {
+            record_remove(device->record);
+        }
+        g_clear_pointer(&device->record, record_close);
+    }
 }
 
 bool binding_restore(Run *run)
@@ -76,153 +205,13 @@ bool binding_restore(Run *run)
     for (guint i = 0; i < run->devices->len; i++) {
         RunDevice *device = run->devices->pdata[i];
 
-        if (device->bound) {
-            ok &= restore(device);
+        if (device->record && device->record->written &&
+            !binding_give_back(device->record)) {
+            run_error(0, "%s is not given back; try again with qemu-iommufd "
+                      "restore %s", device->name, device->record->address);
+            ok = false;
         }
     }
+    binding_unlock(run);
     return ok;
-}
-
-static bool bind(RunDevice *device, bool force)
-{
-    g_autofree char *address = g_path_get_basename(device->sysfsdev);
-    g_autoptr(IOMMUFDHost) host = iommufd_host_new(ROOT);
-    const IOMMUFDHostDevice *facts = iommufd_host_device(host,
-                                                         device->sysfsdev);
-    g_autofree char *use = NULL;
-    IOMMUFDSeen in_use;
-
-    if (!device->pci || iommufd_device_has_vfio_driver(facts)) {
-        return true;
-    }
-    iommufd_host_ask_kernel(host);
-    use = iommufd_device_use(facts, &in_use);
-    if (in_use != IOMMUFD_SEEN_NO && !force) {
-        run_error(0, "%s %s; --force takes it away from the host",
-                  device->name, use);
-        return false;
-    }
-    if (access(DRIVERS DRIVER, F_OK)) {
-        run_error(0, "%s: the driver vfio-pci is not loaded: " DRIVERS DRIVER
-                  "\nLoad the module: modprobe vfio-pci", device->name);
-        return false;
-    }
-    device->former_override = g_strdup(facts->override);
-    device->former_driver = g_strdup(facts->driver);
-    device->bound = true;
-    if (!write_attr(device->name, device->sysfsdev, "driver_override",
-                    DRIVER) || !unbind(device)) {
-        return false;
-    }
-    return write_attr(device->name, DRIVERS DRIVER, "bind", address);
-}
-
-static void block_signals(sigset_t *before)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGCHLD);
-    for (size_t i = 0; i < G_N_ELEMENTS(passed_on); i++) {
-        sigaddset(&set, passed_on[i]);
-    }
-    sigprocmask(SIG_BLOCK, &set, before);
-}
-
-/* How this program was called, for QEMU */
-static sigset_t signals_before;
-
-bool binding_bind(Run *run, bool force)
-{
-    /* From here on this program must come to its end */
-    block_signals(&signals_before);
-    for (guint i = 0; i < run->devices->len; i++) {
-        if (!bind(run->devices->pdata[i], force)) {
-            binding_restore(run);
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The iommufd and the devices are QEMU's alone, or they would stay in use */
-static void close_fds(Run *run)
-{
-    close(run->iommufd);
-    run->iommufd = -1;
-    for (guint i = 0; i < run->devices->len; i++) {
-        RunDevice *device = run->devices->pdata[i];
-
-        close(device->fd);
-        device->fd = -1;
-    }
-}
-
-/* Also what QEMU leaves behind (-daemonize) is waited for; QEMU's status */
-static int wait_for(pid_t qemu)
-{
-    sigset_t set;
-    siginfo_t info;
-    int result = 0;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGCHLD);
-    for (size_t i = 0; i < G_N_ELEMENTS(passed_on); i++) {
-        sigaddset(&set, passed_on[i]);
-    }
-    for (;;) {
-        int status;
-        pid_t pid = waitpid(-1, &status, WNOHANG);
-
-        if (pid < 0) {
-            return result;
-        }
-        if (pid == qemu) {
-            result = status;
-            qemu = 0;
-        }
-        if (pid) {
-            continue;
-        }
-        /* What the terminal sends goes to all of its processes anyway */
-        if (sigwaitinfo(&set, &info) > 0 && info.si_signo != SIGCHLD &&
-            info.si_code <= 0 && qemu) {
-            kill(qemu, info.si_signo);
-        }
-    }
-}
-
-int binding_run(Run *run)
-{
-    struct rlimit no_core = { };
-    sigset_t set;
-    pid_t qemu;
-    int status;
-
-    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    qemu = fork();
-    if (qemu < 0) {
-        run_error(errno, "cannot start a process");
-        binding_restore(run);
-        return STATUS_NOT_READY;
-    }
-    if (!qemu) {
-        sigprocmask(SIG_SETMASK, &signals_before, NULL);
-        launch_exec(run);
-        _exit(STATUS_NOT_READY);
-    }
-    close_fds(run);
-    status = wait_for(qemu);
-    if (!binding_restore(run)) {
-        return STATUS_NOT_READY;
-    }
-    if (WIFSIGNALED(status)) {
-        setrlimit(RLIMIT_CORE, &no_core);
-        signal(WTERMSIG(status), SIG_DFL);
-        sigemptyset(&set);
-        sigaddset(&set, WTERMSIG(status));
-        sigprocmask(SIG_UNBLOCK, &set, NULL);
-        raise(WTERMSIG(status));
-    }
-    return WEXITSTATUS(status);
 }

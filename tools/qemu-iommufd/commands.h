@@ -22,6 +22,7 @@ typedef enum ToolStatus {
  * Each gets its own name as the first argument, and returns the exit status.
  */
 int cmd_check(int argc, char **argv);
+int cmd_restore(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 
 /*

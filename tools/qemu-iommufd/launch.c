@@ -9,10 +9,12 @@
 #include "qemu/osdep.h"
 #include <grp.h>
 #include <linux/capability.h>
-#include <pwd.h>
+#include <linux/keyctl.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include "run.h"
 
 #define ROOT "/"
@@ -66,31 +68,17 @@ static bool set_accounting(const Run *run)
     return true;
 }
 
-/* What would fail when QEMU opens or binds the device, as `check` says it */
-static bool check_device(IOMMUFDHost *host, const RunDevice *device)
+static bool open_device(const Run *run, RunDevice *device)
 {
-    g_autoptr(GPtrArray) results =
-        iommufd_check_device(iommufd_host_device(host, device->sysfsdev));
-
-    for (guint i = 0; i < results->len; i++) {
-        const IOMMUFDResult *result = results->pdata[i];
-
-        if (result->verdict == IOMMUFD_VERDICT_FAIL) {
-            run_finding(device->name, result->finding);
-        }
-    }
-    return iommufd_results_verdict(results) < IOMMUFD_VERDICT_FAIL;
-}
-
-static bool open_device(const Run *run, IOMMUFDHost *host,
-                        RunDevice *device)
-{
-    const char *name = iommufd_host_device(host, device->sysfsdev)->vfio;
+    g_autoptr(IOMMUFDHost) host = iommufd_host_new(ROOT);
+    const IOMMUFDHostDevice *facts = iommufd_host_device(host,
+                                                         device->sysfsdev);
     g_autofree char *node = NULL;
+    struct stat st;
 
     errno = ENOENT;
-    if (name) {
-        node = g_build_filename("/dev/vfio/devices", name, NULL);
+    if (facts->vfio) {
+        node = g_build_filename("/dev/vfio/devices", facts->vfio, NULL);
         device->fd = open(node, O_RDWR | O_CLOEXEC);
     }
     if (device->fd < 0) {
@@ -98,38 +86,34 @@ static bool open_device(const Run *run, IOMMUFDHost *host,
                     "node cannot be opened");
         return false;
     }
+    if (fstat(device->fd, &st) || !S_ISCHR(st.st_mode) || !facts->has_devt ||
+        st.st_rdev != facts->devt) {
+        run_failure(run, device, IOMMUFD_STAGE_NODE, 0, "what is at the path "
+                    "of its VFIO device node is something else");
+        return false;
+    }
     return true;
 }
 
-bool launch_open(Run *run)
+bool launch_open_iommufd(Run *run)
 {
-    g_autoptr(IOMMUFDHost) host = iommufd_host_new(ROOT);
-    bool ok = true;
-
-    /* What is closed now would be taken for a descriptor of a node later */
-    for (int fd = 0; fd < FIRST_FD; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) {
-            run_error(errno, "/dev/null cannot be opened");
-            return false;
-        }
-    }
     run->iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
     if (run->iommufd < 0) {
         run_failure(run, NULL, IOMMUFD_STAGE_OPEN, errno,
                     "/dev/iommu cannot be opened");
         return false;
     }
-    if (!set_accounting(run)) {
-        return false;
-    }
-    /* Before any is open, or this process would be the one that holds it */
+    return set_accounting(run);
+}
+
+bool launch_open_devices(Run *run)
+{
     for (guint i = 0; i < run->devices->len; i++) {
-        ok &= check_device(host, run->devices->pdata[i]);
+        if (!open_device(run, run->devices->pdata[i])) {
+            return false;
+        }
     }
-    for (guint i = 0; ok && i < run->devices->len; i++) {
-        ok = open_device(run, host, run->devices->pdata[i]);
-    }
-    return ok;
+    return true;
 }
 
 static char *limit_text(rlim_t limit)
@@ -138,23 +122,22 @@ static char *limit_text(rlim_t limit)
            g_strdup_printf("%" PRIu64 " bytes", (uint64_t)limit);
 }
 
-static bool set_memlock(rlim_t wanted)
+static bool set_memlock(uint64_t wanted)
 {
+    rlim_t bytes = wanted == UINT64_MAX ? RLIM_INFINITY : wanted;
+    struct rlimit limit = { .rlim_cur = bytes, .rlim_max = bytes };
     struct rlimit now;
-    struct rlimit limit = { .rlim_cur = wanted, .rlim_max = wanted };
     g_autofree char *has = NULL;
-    g_autofree char *needs = NULL;
+    g_autofree char *needs = limit_text(bytes);
+    int err;
 
-    getrlimit(RLIMIT_MEMLOCK, &now);
-    if (wanted <= now.rlim_max) {
-        limit.rlim_max = now.rlim_max;
-    }
     if (!setrlimit(RLIMIT_MEMLOCK, &limit)) {
         return true;
     }
+    err = errno;
+    getrlimit(RLIMIT_MEMLOCK, &now);
     has = limit_text(now.rlim_max);
-    needs = limit_text(wanted);
-    run_error(errno, "the limit of locked memory cannot be %s, the hard limit "
+    run_error(err, "the limit of locked memory cannot be %s, the hard limit "
               "is %s", needs, has);
     return false;
 }
@@ -172,38 +155,89 @@ static bool drop_capabilities(void)
            !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-static bool become_user(const char *user)
+static bool set_ids(const User *user)
 {
-    struct passwd *pw = getpwnam(user);
+    if (geteuid() == user->uid && getegid() == user->gid && geteuid()) {
+        return true;
+    }
+    return !(user->name ? initgroups(user->name, user->gid) :
+             setgroups(1, &user->gid)) &&
+           !setresgid(user->gid, user->gid, user->gid) &&
+           !setresuid(user->uid, user->uid, user->uid);
+}
+
+/* Nothing of the caller's goes along: its terminal, its keys, its home */
+static void leave_caller(const User *user)
+{
+    setsid();
+    syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+    g_setenv("HOME", user->home, true);
+    if (user->name) {
+        g_setenv("USER", user->name, true);
+        g_setenv("LOGNAME", user->name, true);
+    } else {
+        g_unsetenv("USER");
+        g_unsetenv("LOGNAME");
+    }
+    g_unsetenv("XDG_RUNTIME_DIR");
+    if (access(".", X_OK) && chdir("/")) {
+        run_error(errno, "warning: cannot enter /");
+    }
+}
+
+static bool become_user(const User *user)
+{
     int capability = 0;
-    char *end;
 
-    if (!pw && g_ascii_isdigit(*user)) {
-        uint64_t uid = g_ascii_strtoull(user, &end, 10);
-
-        pw = *end ? NULL : getpwuid(uid);
-    }
-    if (!pw) {
-        run_error(0, "there is no user '%s'", user);
-        return false;
-    }
     /* Fails after the last, or without CAP_SETPCAP for the first */
     while (!prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)) {
         capability++;
     }
-    if (geteuid() != pw->pw_uid || !geteuid()) {
-        if (initgroups(pw->pw_name, pw->pw_gid) ||
-            setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) ||
-            setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid)) {
-            run_error(errno, "cannot become user %s", pw->pw_name);
-            return false;
-        }
+    if (!set_ids(user)) {
+        run_error(errno, "cannot become user %u, group %u", user->uid,
+                  user->gid);
+        return false;
     }
     if (!drop_capabilities()) {
         run_error(errno, "cannot drop the capabilities");
         return false;
     }
+    leave_caller(user);
     return true;
+}
+
+static bool become_qemu(const Run *run)
+{
+    return (!run->set_memlock || set_memlock(run->memlock)) &&
+           (!run->user || become_user(run->user));
+}
+
+static int rehearse(const Run *run)
+{
+    if (!become_qemu(run)) {
+        return RUN_FAILED;
+    }
+    if (faccessat(AT_FDCWD, run->program, X_OK, AT_EACCESS)) {
+        run_error(errno, "%s cannot be run", run->program);
+        return RUN_CANNOT_EXECUTE;
+    }
+    return 0;
+}
+
+int launch_rehearse(const Run *run)
+{
+    pid_t child = fork();
+    int status;
+
+    if (child < 0) {
+        run_error(errno, "cannot start a process");
+        return RUN_FAILED;
+    }
+    if (!child) {
+        _exit(rehearse(run));
+    }
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) ?
+           WEXITSTATUS(status) : RUN_FAILED;
 }
 
 /* Nothing but the nodes goes to QEMU, each at its number */
@@ -236,14 +270,15 @@ static bool place_fds(const Run *run)
     return true;
 }
 
-void launch_exec(const Run *run)
+int launch_exec(Run *run)
 {
     g_auto(GStrv) args = qemu_arguments(run);
 
-    if ((run->set_memlock && !set_memlock(run->memlock)) ||
-        (run->user && !become_user(run->user)) || !place_fds(run)) {
-        return;
+    if (!become_qemu(run) || !place_fds(run)) {
+        return RUN_FAILED;
     }
-    execvp(*args, args);
-    run_error(errno, "%s cannot be run", *args);
+    supervise_end();
+    execv(run->program, args);
+    run_error(errno, "%s cannot be run", run->program);
+    return errno == ENOENT ? RUN_NOT_FOUND : RUN_CANNOT_EXECUTE;
 }

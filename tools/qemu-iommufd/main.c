@@ -17,6 +17,7 @@ typedef struct Command {
 
 static const Command commands[] = {
     { "check", cmd_check },
+    { "restore", cmd_restore },
     { "run", cmd_run },
 };
 
@@ -26,6 +27,7 @@ static const char help[] =
 "\n"
 "  check    say whether this host can assign a device, and why not\n"
 "  run      start QEMU with descriptors of devices, the way libvirt does\n"
+"  restore  give devices back that a killed run has left behind\n"
 "\n"
 "  -h, --help       show this help\n"
 "      --version    show the version\n"

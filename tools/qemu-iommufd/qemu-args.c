@@ -7,7 +7,6 @@
  */
 
 #include "qemu/osdep.h"
-#include <json-glib/json-glib.h>
 #include "run.h"
 
 #define IOMMUFD_ID "iommufd0"
@@ -35,96 +34,92 @@ char *qemu_driver(const char *name, const IOMMUFDHostDevice *device)
     return NULL;
 }
 
-static void add_string(JsonBuilder *builder, const char *key,
-                       const char *value)
-{
-    json_builder_set_member_name(builder, key);
-    json_builder_add_string_value(builder, value);
-}
-
-static void add_fd(JsonBuilder *builder, int fd)
-{
-    g_autofree char *number = g_strdup_printf("%d", fd);
-
-    add_string(builder, "fd", number);
-}
-
 /*
- * QEMU takes types in JSON by the letter.  A slot is a text although it
- * looks like a number.
+ * The syntax of QEMU's -device: a comma that is doubled is part of a value
  */
-static void add_option(JsonBuilder *builder, const char *option)
-{
-    const char *value = strchr(option, '=') + 1;
-    g_autofree char *key = g_strndup(option, value - 1 - option);
-    gint64 number;
-    char *end;
 
-    json_builder_set_member_name(builder, key);
-    number = g_ascii_strtoll(value, &end, 0);
-    if (g_str_equal(value, "true") || g_str_equal(value, "false")) {
-        json_builder_add_boolean_value(builder, g_str_equal(value, "true"));
-    } else if (*value && !*end && !g_str_equal(key, "addr")) {
-        json_builder_add_int_value(builder, number);
-    } else {
-        json_builder_add_string_value(builder, value);
+static const char *end_of_option(const char *text)
+{
+    while (*text && (*text != ',' || text[1] == ',')) {
+        text += *text == ',' ? 2 : 1;
     }
-}
-
-static char *builder_end(JsonBuilder *builder)
-{
-    g_autoptr(JsonGenerator) generator = json_generator_new();
-    JsonNode *root;
-    char *text;
-
-    json_builder_end_object(builder);
-    root = json_builder_get_root(builder);
-    json_generator_set_root(generator, root);
-    text = json_generator_to_data(generator, NULL);
-    json_node_unref(root);
     return text;
 }
 
-static char *iommufd_json(void)
+static char *double_commas(const char *text)
 {
-    g_autoptr(JsonBuilder) builder = json_builder_new();
+    g_auto(GStrv) parts = g_strsplit(text, ",", -1);
 
-    json_builder_begin_object(builder);
-    add_string(builder, "qom-type", "iommufd");
-    add_string(builder, "id", IOMMUFD_ID);
-    add_fd(builder, FIRST_FD);
-    return builder_end(builder);
+    return g_strjoinv(",,", parts);
 }
 
-static char *device_json(const RunDevice *device, guint index)
+static char *single_commas(const char *text, size_t len)
 {
-    g_autoptr(JsonBuilder) builder = json_builder_new();
-    g_autofree char *address = g_path_get_basename(device->sysfsdev);
-    g_autofree char *id = g_strdup_printf("hostdev%u", index);
-    const char *given_id = NULL;
+    g_autofree char *part = g_strndup(text, len);
+    g_auto(GStrv) parts = g_strsplit(part, ",,", -1);
 
-    for (char **option = device->options; *option; option++) {
-        if (g_str_has_prefix(*option, "id=")) {
-            given_id = *option + strlen("id=");
+    return g_strjoinv(",", parts);
+}
+
+/* What this program decides itself */
+static bool option_is_ours(const char *option)
+{
+    static const char *const ours[] = {
+        "driver=", "fd=", "host=", "iommufd=", "sysfsdev=",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(ours); i++) {
+        if (g_str_has_prefix(option, ours[i])) {
+            return true;
         }
     }
-    json_builder_begin_object(builder);
-    add_string(builder, "driver", device->driver);
+    return false;
+}
+
+bool qemu_parse_device(RunDevice *device, const char *arg)
+{
+    const char *end = end_of_option(arg);
+
+    if (end == arg) {
+        run_error(0, "--device needs a device");
+        return false;
+    }
+    device->name = single_commas(arg, end - arg);
+    device->options = *end ? g_strdup(end + 1) : NULL;
+    while (*end) {
+        const char *option = end + 1;
+
+        end = end_of_option(option);
+        if (option_is_ours(option)) {
+            run_error(0, "'%.*s' in --device %s is set by run itself",
+                      (int)(end - option), option, arg);
+            return false;
+        }
+        device->has_id |= g_str_has_prefix(option, "id=");
+    }
+    return true;
+}
+
+static char *device_option(const RunDevice *device, guint index)
+{
+    g_autofree char *address = g_path_get_basename(device->sysfsdev);
+    g_autofree char *sysfsdev = double_commas(device->sysfsdev);
+    g_autoptr(GString) text = g_string_new(device->driver);
+
     if (device->pci) {
-        add_string(builder, "host", address);
-        add_string(builder, "id", given_id ?: id);
+        g_string_append_printf(text, ",host=%s", address);
     } else {
-        add_string(builder, "id", given_id ?: id);
-        add_string(builder, "sysfsdev", device->sysfsdev);
+        g_string_append_printf(text, ",sysfsdev=%s", sysfsdev);
     }
-    add_string(builder, "iommufd", IOMMUFD_ID);
-    add_fd(builder, FIRST_FD + 1 + index);
-    for (char **option = device->options; *option; option++) {
-        if (!g_str_has_prefix(*option, "id=")) {
-            add_option(builder, *option);
-        }
+    if (!device->has_id) {
+        g_string_append_printf(text, ",id=hostdev%u", index);
     }
-    return builder_end(builder);
+    g_string_append_printf(text, ",iommufd=" IOMMUFD_ID ",fd=%u",
+                           FIRST_FD + 1 + index);
+    if (device->options) {
+        g_string_append_printf(text, ",%s", device->options);
+    }
+    return g_strdup(text->str);
 }
 
 char **qemu_arguments(const Run *run)
@@ -135,10 +130,11 @@ char **qemu_arguments(const Run *run)
         g_ptr_array_add(args, g_strdup(*arg));
     }
     g_ptr_array_add(args, g_strdup("-object"));
-    g_ptr_array_add(args, iommufd_json());
+    g_ptr_array_add(args, g_strdup_printf("iommufd,id=" IOMMUFD_ID ",fd=%d",
+                                          FIRST_FD));
     for (guint i = 0; i < run->devices->len; i++) {
         g_ptr_array_add(args, g_strdup("-device"));
-        g_ptr_array_add(args, device_json(run->devices->pdata[i], i));
+        g_ptr_array_add(args, device_option(run->devices->pdata[i], i));
     }
     g_ptr_array_add(args, NULL);
     return (char **)g_ptr_array_free(args, false);

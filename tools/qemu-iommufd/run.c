@@ -17,25 +17,24 @@ static const char help[] =
 "way libvirt does: QEMU itself needs no right to open them.\n"
 "\n"
 "  --device DEVICE[,OPT=VAL...]\n"
-"                   assign DEVICE: a PCI address, the UUID of a mediated device,\n"
-"                   a path in sysfs, or a VFIO device node; OPT=VAL goes to\n"
-"                   QEMU's device (true, false and numbers are JSON's, all\n"
-"                   else is text); can be repeated\n"
+"                   assign DEVICE: a name as check takes it; OPT=VAL goes to\n"
+"                   QEMU's device as it is; can be repeated\n"
 "  --accounting process|user\n"
 "                   whose locked memory the guest's memory counts as\n"
 "                   (default: process)\n"
-"  --user USER      run QEMU as USER, with no capabilities and no new\n"
-"                   privileges\n"
+"  --user USER      run QEMU as USER, a name or UID[:GID], with no capabilities\n"
+"                   and no new privileges\n"
 "  --memlock SIZE   limit of locked memory for QEMU: bytes, with K, M, G or T,\n"
 "                   or unlimited\n"
-"  --bind           bind devices to vfio-pci, and give them back to their drivers\n"
-"                   when QEMU ends\n"
+"  --bind[=DRIVER]  bind devices to a VFIO driver, by default to the one that\n"
+"                   fits, and give them back to their drivers when QEMU ends\n"
 "  --force          with --bind: also devices that the host uses\n"
 "  --dry-run        print the command line of QEMU, and start nothing\n"
 "  --root DIR       with --dry-run: look at the host below DIR\n"
 "  -h, --help       show this help\n"
 "\n"
-"The exit status is QEMU's, 1 if QEMU cannot be started, 2 for wrong usage.\n";
+"The exit status is QEMU's; without a QEMU it is 127 if the program is not\n"
+"found, 126 if it cannot be executed, 125 for all else.\n";
 
 void run_error(int err, const char *fmt, ...)
 {
@@ -88,87 +87,15 @@ static void run_device_free(gpointer opaque)
     g_free(device->name);
     g_free(device->sysfsdev);
     g_free(device->driver);
-    g_free(device->former_driver);
-    g_free(device->former_override);
-    g_strfreev(device->options);
+    g_free(device->options);
+    g_free(device->vfio_driver);
+    record_close(device->record);
     g_free(device);
 }
 
-/* What this program decides itself */
-static bool option_is_ours(const char *option)
-{
-    static const char *const ours[] = {
-        "driver=", "fd=", "host=", "iommufd=", "sysfsdev=",
-    };
-
-    for (size_t i = 0; i < G_N_ELEMENTS(ours); i++) {
-        if (g_str_has_prefix(option, ours[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static RunDevice *parse_device(const char *arg)
-{
-    g_auto(GStrv) words = g_strsplit(arg, ",", -1);
-    RunDevice *device;
-
-    if (!words[0] || !*words[0]) {
-        run_error(0, "--device needs a device");
-        return NULL;
-    }
-    for (char **option = words + 1; *option; option++) {
-        if (**option == '=' || !strchr(*option, '=')) {
-            run_error(0, "'%s' in --device %s is not OPT=VAL", *option, arg);
-            return NULL;
-        }
-        if (option_is_ours(*option)) {
-            run_error(0, "'%s' in --device %s is set by run itself", *option,
-                      arg);
-            return NULL;
-        }
-    }
-    device = g_new0(RunDevice, 1);
-    device->fd = -1;
-    device->name = g_strdup(words[0]);
-    device->options = g_strdupv(words + 1);
-    return device;
-}
-
-static bool parse_size(const char *arg, rlim_t *size)
-{
-    static const char units[] = "KMGT";
-    const char *unit;
-    guint64 number;
-    char *end;
-    int shift = 0;
-
-    if (g_str_equal(arg, "unlimited")) {
-        *size = RLIM_INFINITY;
-        return true;
-    }
-    if (!g_ascii_isdigit(*arg)) {
-        return false;
-    }
-    errno = 0;
-    number = g_ascii_strtoull(arg, &end, 10);
-    if (*end) {
-        unit = strchr(units, g_ascii_toupper(*end));
-        if (!unit || end[1]) {
-            return false;
-        }
-        shift = 10 * (unit - units + 1);
-    }
-    *size = number << shift;
-    return !errno && *size >> shift == number;
-}
-
 /* What the devices are; a wrong one is reported as `check` does */
-static bool find_devices(Run *run)
+static bool find_devices(Run *run, IOMMUFDHost *host)
 {
-    g_autoptr(IOMMUFDHost) host = iommufd_host_new(run->root);
-
     for (guint i = 0; i < run->devices->len; i++) {
         RunDevice *device = run->devices->pdata[i];
         IOMMUFDHostDevice *facts;
@@ -193,7 +120,7 @@ static bool find_devices(Run *run)
         for (guint j = 0; j < i; j++) {
             RunDevice *other = run->devices->pdata[j];
 
-            if (g_str_equal(device->sysfsdev, other->sysfsdev)) {
+            if (iommufd_host_device(host, other->sysfsdev) == facts) {
                 run_error(0, "%s is assigned twice, also as %s", device->name,
                           other->name);
                 return false;
@@ -203,25 +130,133 @@ static bool find_devices(Run *run)
     return true;
 }
 
-static int run_start(Run *run, bool bind, bool force)
+/* QEMU's program, before anything else is done; 0, or a RunStatus */
+static int find_program(Run *run)
 {
-    if (!bind) {
-        if (launch_open(run)) {
-            launch_exec(run);
-        }
-        return STATUS_NOT_READY;
+    g_autofree char *program = g_find_program_in_path(*run->qemu);
+    bool is_path = strchr(*run->qemu, '/');
+
+    if (program) {
+        /* relative to where the caller is */
+        run->program = g_canonicalize_filename(program, NULL);
+        return 0;
     }
-    if (!binding_bind(run, force)) {
-        return STATUS_NOT_READY;
+    if (is_path && !access(*run->qemu, F_OK)) {
+        run_error(EACCES, "%s cannot be run", *run->qemu);
+        return RUN_CANNOT_EXECUTE;
     }
-    if (!launch_open(run)) {
-        binding_restore(run);
-        return STATUS_NOT_READY;
-    }
-    return binding_run(run);
+    run_error(ENOENT, "%s cannot be run", *run->qemu);
+    return RUN_NOT_FOUND;
 }
 
-int cmd_run(int argc, char **argv)
+/* What would fail when QEMU opens or binds a device, as `check` says it */
+static bool check_devices(const Run *run, IOMMUFDHost *host)
+{
+    bool ok = true;
+
+    for (guint i = 0; i < run->devices->len; i++) {
+        const RunDevice *device = run->devices->pdata[i];
+        g_autoptr(GPtrArray) results = iommufd_check_device(
+            iommufd_host_device(host, device->sysfsdev));
+
+        for (guint j = 0; j < results->len; j++) {
+            const IOMMUFDResult *result = results->pdata[j];
+
+            if (result->verdict == IOMMUFD_VERDICT_FAIL) {
+                run_finding(device->name, result->finding);
+                ok = false;
+            }
+        }
+    }
+    return ok;
+}
+
+/* The iommufd and the devices are QEMU's alone, or they would stay in use */
+static void close_fds(Run *run)
+{
+    close(run->iommufd);
+    run->iommufd = -1;
+    for (guint i = 0; i < run->devices->len; i++) {
+        RunDevice *device = run->devices->pdata[i];
+
+        close(device->fd);
+        device->fd = -1;
+    }
+}
+
+/* A QEMU in a process of its own, for whose end this one waits */
+static bool run_qemu(Run *run, bool all, int *status)
+{
+    pid_t qemu = supervise_start(run, launch_exec);
+
+    if (qemu < 0) {
+        return false;
+    }
+    close_fds(run);
+    *status = supervise_wait(qemu, run->user, all);
+    return true;
+}
+
+/*
+ * In a process that nobody knows of who might stop the one that was called,
+ * and that has no other children
+ */
+static int run_bound(Run *run)
+{
+    int status = 0;
+    bool ok;
+
+    if (!binding_bind(run)) {
+        return RUN_FAILED;
+    }
+    ok = launch_open_devices(run) && run_qemu(run, true, &status);
+    ok &= binding_restore(run);
+    return ok ? supervise_mirror(status) : RUN_FAILED;
+}
+
+static int start(Run *run)
+{
+    pid_t process;
+    int status;
+
+    if (run->bind) {
+        process = supervise_start(run, run_bound);
+        return process < 0 ? RUN_FAILED :
+               supervise_mirror(supervise_wait(process, false, false));
+    }
+    if (!launch_open_devices(run)) {
+        return RUN_FAILED;
+    }
+    if (!run->user) {
+        return launch_exec(run);
+    }
+    return run_qemu(run, false, &status) ? supervise_mirror(status) :
+           RUN_FAILED;
+}
+
+/* Nothing is changed before everything that can fail was tried */
+static int prepare_and_start(Run *run, IOMMUFDHost *host)
+{
+    int status = find_program(run);
+
+    if (status) {
+        return status;
+    }
+    supervise_begin();
+    status = launch_rehearse(run);
+    if (status) {
+        return status;
+    }
+    if (!launch_open_iommufd(run) ||
+        (run->bind && !binding_plan(run, host)) || !check_devices(run, host)) {
+        binding_unlock(run);
+        return RUN_FAILED;
+    }
+    return start(run);
+}
+
+/* Returns the exit status if there is nothing to be done, or else -1 */
+static int parse_options(Run *run, int argc, char **argv)
 {
     enum { DEVICE, ACCOUNTING, USER, MEMLOCK, BIND, FORCE, DRY_RUN, ROOT };
     static const struct option options[] = {
@@ -229,101 +264,126 @@ int cmd_run(int argc, char **argv)
         { "accounting", required_argument, NULL, ACCOUNTING },
         { "user", required_argument, NULL, USER },
         { "memlock", required_argument, NULL, MEMLOCK },
-        { "bind", no_argument, NULL, BIND },
+        { "bind", optional_argument, NULL, BIND },
         { "force", no_argument, NULL, FORCE },
         { "dry-run", no_argument, NULL, DRY_RUN },
         { "root", required_argument, NULL, ROOT },
         { "help", no_argument, NULL, 'h' },
         { }
     };
-    g_autoptr(GPtrArray) devices =
-        g_ptr_array_new_with_free_func(run_device_free);
-    g_autofree char *program = NULL;
-    g_autofree char *line = NULL;
-    bool bind = false, force = false, dry_run = false;
+    g_autofree char *complaint = NULL;
     RunDevice *device;
     int option;
-    Run run = {
-        .root = "/",
-        .devices = devices,
-        .accounting = IOMMUFD_ACCOUNTING_MODE_PROCESS,
-        .iommufd = -1,
-    };
 
     while ((option = getopt_long(argc, argv, "+h", options, NULL)) >= 0) {
         switch (option) {
         case DEVICE:
-            device = parse_device(optarg);
-            if (!device) {
-                return STATUS_USAGE;
+            device = g_new0(RunDevice, 1);
+            device->fd = -1;
+            g_ptr_array_add(run->devices, device);
+            if (!qemu_parse_device(device, optarg)) {
+                return RUN_FAILED;
             }
-            g_ptr_array_add(devices, device);
             break;
         case ACCOUNTING:
             if (g_str_equal(optarg, "user")) {
-                run.accounting = IOMMUFD_ACCOUNTING_MODE_USER;
-            } else if (!g_str_equal(optarg, "process")) {
+                run->accounting = IOMMUFD_ACCOUNTING_MODE_USER;
+            } else if (g_str_equal(optarg, "process")) {
+                run->accounting = IOMMUFD_ACCOUNTING_MODE_PROCESS;
+            } else {
                 run_error(0, "--accounting is process or user, not '%s'",
                           optarg);
-                return STATUS_USAGE;
+                return RUN_FAILED;
             }
             break;
         case USER:
-            run.user = optarg;
+            user_free(run->user);
+            run->user = parse_user(optarg, &complaint);
+            if (!run->user) {
+                run_error(0, "--user: %s", complaint);
+                return RUN_FAILED;
+            }
             break;
         case MEMLOCK:
-            run.set_memlock = true;
-            if (!parse_size(optarg, &run.memlock)) {
+            run->set_memlock = true;
+            if (!parse_size(optarg, &run->memlock)) {
                 run_error(0, "--memlock is a number of bytes, with K, M, G or "
                           "T, or unlimited, not '%s'", optarg);
-                return STATUS_USAGE;
+                return RUN_FAILED;
             }
             break;
         case BIND:
-            bind = true;
+            run->bind = true;
+            run->bind_driver = optarg;
             break;
         case FORCE:
-            force = true;
+            run->force = true;
             break;
         case DRY_RUN:
-            dry_run = true;
+            run->dry_run = true;
             break;
         case ROOT:
-            run.root = optarg;
+            run->root = optarg;
             break;
         case 'h':
             fputs(help, stdout);
             return STATUS_READY;
         default:
-            return STATUS_USAGE;
+            return RUN_FAILED;
         }
     }
-    run.qemu = argv + optind;
-    if (!*run.qemu) {
+    run->qemu = argv + optind;
+    if (!*run->qemu) {
         run_error(0, "no QEMU program to run; see qemu-iommufd run "
                   "--help");
-        return STATUS_USAGE;
+        return RUN_FAILED;
     }
-    if (!dry_run && !g_str_equal(run.root, "/")) {
+    if (!run->dry_run && !g_str_equal(run->root, "/")) {
         run_error(0, "--root needs --dry-run");
-        return STATUS_USAGE;
+        return RUN_FAILED;
     }
-    if (force && !bind) {
+    if (run->force && !run->bind) {
         run_error(0, "--force needs --bind");
-        return STATUS_USAGE;
+        return RUN_FAILED;
     }
-    if (!find_devices(&run)) {
-        return STATUS_NOT_READY;
+    return -1;
+}
+
+static void run_clear(Run *run)
+{
+    if (run->iommufd >= 0) {
+        close(run->iommufd);
     }
-    if (dry_run) {
+    g_ptr_array_unref(run->devices);
+    g_free(run->program);
+    user_free(run->user);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Run, run_clear)
+
+int cmd_run(int argc, char **argv)
+{
+    g_auto(Run) run = {
+        .root = "/",
+        .devices = g_ptr_array_new_with_free_func(run_device_free),
+        .accounting = IOMMUFD_ACCOUNTING_MODE_PROCESS,
+        .iommufd = -1,
+    };
+    g_autoptr(IOMMUFDHost) host = NULL;
+    g_autofree char *line = NULL;
+    int status = parse_options(&run, argc, argv);
+
+    if (status >= 0) {
+        return status;
+    }
+    host = iommufd_host_new(run.root);
+    if (!find_devices(&run, host)) {
+        return RUN_FAILED;
+    }
+    if (run.dry_run) {
         line = qemu_quoted(&run);
         puts(line);
         return STATUS_READY;
     }
-    program = g_find_program_in_path(*run.qemu);
-    if (!program) {
-        run_error(ENOENT, "%s cannot be run", *run.qemu);
-        return STATUS_NOT_READY;
-    }
-    return run_start(&run, bind, force);
+    return prepare_and_start(&run, host);
 }

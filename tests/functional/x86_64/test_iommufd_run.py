@@ -4,7 +4,9 @@
 #
 # SPDX-License-Identifier: GPL-2.0-or-later
 
+import itertools
 import json
+import re
 
 from qemu_test.iommufd_lab import IommufdLabTest
 
@@ -15,6 +17,9 @@ SERIAL = '0000:00:06.0'
 # What a QEMU of 64 MiB pins: RAM and firmware
 MAPPED = 67371008
 PAGE = 4096
+
+# The exit status of run where QEMU was not started
+FAILED = 125
 
 IDENTICAL = f'DMA through {EDU}: 4096 bytes out and back, identical'
 IDENTICAL2 = f'DMA through {EDU2}: 4096 bytes out and back, identical'
@@ -137,18 +142,13 @@ class IommufdRun(IommufdLabTest):
         given = [line.removeprefix('word ') for line in lines
                  if line.startswith('word ')]
         self.assertEqual(given, [
-            '-S', '-object',
-            '{"qom-type":"iommufd","id":"iommufd0","fd":"3"}', '-device',
-            f'{{"driver":"vfio-pci","host":"{EDU2}","id":"a",'
-            '"iommufd":"iommufd0","fd":"4"}', '-device',
-            f'{{"driver":"vfio-pci","host":"{EDU}","id":"hostdev1",'
-            '"iommufd":"iommufd0","fd":"5"}'])
+            '-S', '-object', 'iommufd,id=iommufd0,fd=3', '-device',
+            f'vfio-pci,host={EDU2},iommufd=iommufd0,fd=4,id=a', '-device',
+            f'vfio-pci,host={EDU},id=hostdev1,iommufd=iommufd0,fd=5'])
         dry = self.succeed_in_lab(
             f'qemu-iommufd run --dry-run {words} -- /show -S')
         self.assertEqual(dry.replace(' \\\n    ', ' ').rstrip('\n'),
-                         '/show ' + ' '.join(
-                             f"'{word}'" if '{' in word else word
-                             for word in given))
+                         '/show ' + ' '.join(given))
 
     def test_mediated_device(self):
         self.boot()
@@ -184,7 +184,8 @@ class IommufdRun(IommufdLabTest):
                       'to the user, to change that needs CAP_SYS_RESOURCE: '
                       'Operation not permitted\n', output)
         output = self.fail_in_lab(
-            "su -s /bin/sh qemu -c 'qemu-iommufd run --memlock 1T -- /show'")
+            "su -s /bin/sh qemu -c 'qemu-iommufd run --memlock 1T -- /show'",
+            expected=FAILED)
         self.assertIn('the limit of locked memory cannot be 1099511627776 '
                       'bytes, the hard limit is', output)
         self.assertNotIn('word', output)
@@ -196,7 +197,8 @@ class IommufdRun(IommufdLabTest):
         finding = ('device is not bound to a VFIO driver, nor to any other: '
                    f'/sys/bus/pci/devices/{EDU2}/vfio-dev')
         output = self.fail_in_lab(f'qemu-iommufd run --device {EDU} '
-                                  f'--device {EDU2} -- /show')
+                                  f'--device {EDU2} -- /show',
+                                  expected=FAILED)
         self.assertIn(f'qemu-iommufd: {EDU2}: {finding}', output)
         self.assertNotIn('word', output)
         self.assertIn(finding.rsplit(':', 1)[0].replace('\n', ' '), ' '.join(
@@ -223,12 +225,14 @@ class IommufdRun(IommufdLabTest):
         self.boot()
         self.succeed_in_lab('mv /dev/iommu /dev/away')
         output = self.fail_in_lab(
-            f'qemu-iommufd run --bind --device {SERIAL} -- /show')
+            f'qemu-iommufd run --bind --device {SERIAL} -- /show',
+            expected=FAILED)
         self.assertIn('/dev/iommu does not exist', output)
         self.assertEqual(self.bound_to(SERIAL), ['serial', '(null)'])
         self.succeed_in_lab('mv /dev/away /dev/iommu')
         output = self.fail_in_lab(f'qemu-iommufd run --bind --user nobody '
-                                  f'--device {SERIAL} -- /show')
+                                  f'--device {SERIAL} -- /show',
+                                  expected=FAILED)
         self.assertIn("there is no user 'nobody'", output)
         self.assertEqual(self.bound_to(SERIAL), ['serial', '(null)'])
 
@@ -241,7 +245,7 @@ class IommufdRun(IommufdLabTest):
             '-nodefaults -daemonize -pidfile /tmp/pid & '
             # until the QEMU that was started has left its child to run
             'while ! [ -s /tmp/pid ]; do sleep 0.1; done; '
-            'while [ $(ps | grep -c "[q]emu-system-x86_64 -acc") != 2 ]; '
+            'while [ $(ps | grep -c "[q]emu-system-x86_64 -acc") != 3 ]; '
             'do sleep 0.1; done; '
             'sleep 1; '
             f'echo is for $(cat /sys/bus/pci/devices/{SERIAL}/driver_override);'
@@ -253,7 +257,8 @@ class IommufdRun(IommufdLabTest):
         device = '0000:00:07.0'
         self.boot_lab(options=['-device', 'VGA,addr=7.0'])
         output = self.fail_in_lab(
-            f'qemu-iommufd run --bind --device {device} -- true')
+            f'qemu-iommufd run --bind --device {device} -- true',
+            expected=FAILED)
         self.assertEqual(output, f'qemu-iommufd: {device} is the display that '
                          'the host booted with; --force takes it away from '
                          'the host\n')
@@ -263,6 +268,277 @@ class IommufdRun(IommufdLabTest):
             f"'readlink /sys/bus/pci/devices/{device}/driver | "
             "grep vfio-pci'")
         self.assertEqual(self.bound_to(device), ['(null)'])
+
+
+NVME = '0000:00:07.0'
+NIC = '0000:00:08.0'
+# A disk whose namespace has two paths: what is mounted is not below it
+SHARED = '0000:00:09.0'
+# Two functions of one card, in one IOMMU group
+PAIR = '0000:00:0a.0', '0000:00:0a.1'
+
+
+class IommufdRunBind(IommufdLabTest):
+    """Devices that the lab has drivers for, and uses as a host does."""
+
+    def boot(self):
+        """The lab with a disk, one with multipath, and a network card."""
+        # any file will do, what is written does not reach it
+        disk = f'if=none,format=raw,snapshot=on,file={self.qemu_bin}'
+        self.boot_lab('drivers', files={'show': SHOW}, options=(
+            '-drive', f'id=disk,{disk}',
+            '-device', 'nvme,serial=one,drive=disk,addr=7.0',
+            '-device', 'e1000e,addr=8.0',
+            '-device', 'nvme,serial=three,addr=a.0,multifunction=on',
+            '-device', 'nvme,serial=four,addr=a.1',
+            '-drive', f'id=shared,{disk}',
+            '-device', 'nvme-subsys,id=paths,nqn=lab',
+            '-device', 'nvme,id=path,serial=two,subsys=paths,addr=9.0',
+            '-device', 'nvme-ns,drive=shared,bus=path'))
+
+    def drivers(self, *devices):
+        """The drivers of devices, and what they are meant for."""
+        return self.succeed_in_lab('; '.join(
+            f'basename "$(readlink /sys/bus/pci/devices/{device}/driver)"; '
+            f'cat /sys/bus/pci/devices/{device}/driver_override'
+            for device in devices)).split()
+
+    def disk(self, device):
+        """The disk of a device, whatever its number is."""
+        paths = self.succeed_in_lab(
+            f'ls -d /sys/bus/pci/devices/{device}/nvme/*/nvme*')
+        # the disk of one with several paths is not below it, but called alike
+        return re.search(r'(nvme\d+)(c\d+)?(n1)$', paths).expand(r'\1\3')
+
+    def refuse(self, device, reason, prepare, undo):
+        """A device that is in use is not taken, and was never unbound."""
+        driver = self.drivers(device)
+        output = self.fail_in_lab(
+            f'{prepare}; qemu-iommufd run --bind --device {device} -- /show; '
+            f'status=$?; {undo}; exit $status', expected=FAILED)
+        self.assertRegex(output, f'qemu-iommufd: {device} {reason}; '
+                         '--force takes it away from the host')
+        self.assertNotIn('word', output)
+        self.assertEqual(self.drivers(device), driver)
+
+    def test_disk_in_use(self):
+        self.boot()
+        for device in NVME, SHARED:
+            disk = self.disk(device)
+            self.succeed_in_lab(f'mke2fs /dev/{disk}')
+            self.refuse(device, rf"holds the host's file system /mnt "
+                        rf'\({disk}\)', f'mkdir -p /mnt; mount -t ext2 '
+                        f'/dev/{disk} /mnt', 'umount /mnt; rmdir /mnt')
+            # where this process does not see it
+            self.refuse(device, rf'.*{disk}.*', 'mkdir -p /tmp/mnt; unshare '
+                        f'-m sh -c "mount -t ext2 /dev/{disk} /tmp/mnt; '
+                        'echo >/tmp/mounted; exec sleep 1000" & other=$!; '
+                        'until [ -e /tmp/mounted ]; do sleep 0.1; done; '
+                        '! grep /tmp/mnt /proc/self/mounts',
+                        'kill $other; wait; rm /tmp/mounted')
+            self.refuse(device, rf'.*{disk}.*',
+                        f'mkswap /dev/{disk}; swapon /dev/{disk}',
+                        f'swapoff /dev/{disk}')
+
+    def test_idle_disk(self):
+        """It works, and comes back with its data."""
+        self.boot()
+        for device in NVME, SHARED:
+            disk = self.disk(device)
+            self.succeed_in_lab(f'mke2fs /dev/{disk}')
+            before = self.succeed_in_lab(f'md5sum </dev/{disk}')
+            output = self.succeed_in_lab(
+                f'qemu-iommufd run --bind --device {device} -- sh -c '
+                f"'readlink /sys/bus/pci/devices/{device}/driver'")
+            self.assertIn('/vfio-pci\n', output)
+            self.assertEqual(self.drivers(device), ['nvme', '(null)'])
+            disk = self.disk(device)
+            self.succeed_in_lab(
+                f'until [ -b /dev/{disk} ]; do sleep 0.1; done')
+            self.assertEqual(self.succeed_in_lab(f'md5sum </dev/{disk}'),
+                             before)
+
+    def test_network_in_use(self):
+        self.boot()
+        self.refuse(NIC, "is the host's network interface eth0.*",
+                    'ip link set eth0 up', 'ip link set eth0 down')
+        self.refuse(NIC, "is the host's network interface eth0.*",
+                    'brctl addbr br0; brctl addif br0 eth0', 'brctl delbr br0')
+        self.refuse(NIC, '.*', 'unshare -n sleep 1000 & other=$!; sleep 1; '
+                    'ip link set eth0 netns $other; '
+                    '! ls -d /sys/class/net/eth0', 'kill $other; wait; '
+                    'until [ -e /sys/class/net/eth0 ]; do sleep 0.1; done')
+
+    def test_node_in_use(self):
+        self.boot()
+        node = self.succeed_in_lab(
+            f'ls /sys/bus/pci/devices/{SERIAL}/*:0/*:0.0/tty').strip()
+        self.refuse(SERIAL, r'.*process \d+ \(sleep\).*',
+                    f'sleep 1000 </dev/{node} & other=$!; sleep 1',
+                    'kill $other; wait')
+
+    def test_group(self):
+        """A group is taken as a whole, or not at all."""
+        self.boot()
+        first, second = PAIR
+        # a driver that lets go and comes back makes another one
+        nodes = (f'ls -i /sys/bus/pci/devices/{first}/nvme '
+                 f'/sys/bus/pci/devices/{second}/nvme')
+        before = self.succeed_in_lab(nodes)
+        output = self.fail_in_lab(
+            f'qemu-iommufd run --bind --device {first} -- /show',
+            expected=FAILED)
+        self.assertIn(f'{second} (nvme', output)
+        self.assertEqual(self.succeed_in_lab(nodes), before)
+        status, output = self.run_in_lab(
+            f'qemu-iommufd run --bind --device {first} --device {second} -- '
+            '/show')
+        self.assertEqual(status, 42, output)
+        self.assertEqual(self.drivers(*PAIR), ['nvme', '(null)'] * 2)
+        self.assertNotEqual(self.succeed_in_lab(nodes), before)
+
+    def test_nothing_before_all_was_tried(self):
+        """A driver that lets go and comes back numbers its interface anew."""
+        self.boot()
+        number = 'cat /sys/class/net/eth0/ifindex'
+        before = self.succeed_in_lab(number)
+        words = f'qemu-iommufd run --bind --device {NIC}'
+        for options, message, status in (
+                ('--user nobody -- true', "there is no user 'nobody'", 125),
+                ('--user 4294967296 -- true', 'not the number of a user', 125),
+                (f'--device {EDU},fd=4 -- true', "'fd=4'", 125),
+                ('--device 0000:00:1e.0 -- true', 'host has no PCI device',
+                 125),
+                ('--bind=nosuch -- true', 'nosuch', 125),
+                ('-- /nonexistent', 'No such file or directory', 127),
+                ('-- /etc/passwd', 'Permission denied', 126),
+                ('--user qemu -- /tmp/private', 'Permission denied', 126)):
+            output = self.fail_in_lab(
+                'cp /bin/busybox /tmp/private; chmod 700 /tmp/private; '
+                f'{words} {options}', expected=status)
+            self.assertIn(message, output)
+        self.fail_in_lab(
+            f'mv /dev/iommu /dev/away; {words} -- true; status=$?; '
+            'mv /dev/away /dev/iommu; exit $status', expected=FAILED)
+        self.assertEqual(self.succeed_in_lab(number), before)
+        # so the test would see it
+        self.succeed_in_lab(f'{words} -- true')
+        self.assertNotEqual(self.succeed_in_lab(number), before)
+
+    def test_killed_at_each_step(self):
+        """What is left can be given back, by restore and by the next run."""
+        self.boot()
+        former = self.drivers(NIC)
+        self.assertEqual(former, ['e1000e', '(null)'])
+        words = f'qemu-iommufd run --bind --device {NIC} -- true'
+        left = []
+        # each call that changes something, until there is no next one
+        for call in 'ftruncate', 'pwrite64', 'write', 'unlink':
+            for step in itertools.count(1):
+                status, output = self.run_in_lab(
+                    f'strace -f -o /dev/null -e trace={call} '
+                    f'-e inject={call}:signal=SIGKILL:when={step} {words}')
+                if status == 0:
+                    break
+                self.assertEqual(status, 137, output)
+                left.append(' '.join(self.drivers(NIC)))
+                self.succeed_in_lab(words if len(left) % 2 else
+                                    'qemu-iommufd restore')
+                self.assertEqual(self.drivers(NIC), former, (call, step))
+                self.assertEqual(
+                    self.succeed_in_lab('ls /run/qemu-iommufd'), '')
+        # written down, bound in three steps, and all of it back again
+        self.assertEqual(left, [
+            'e1000e (null)', 'e1000e (null)', 'e1000e (null)',
+            'e1000e vfio-pci', 'vfio-pci', 'vfio-pci vfio-pci',
+            'vfio-pci (null)', '(null)', 'e1000e (null)'])
+
+    def test_one_at_a_time(self):
+        self.boot()
+        output = self.succeed_in_lab(
+            f'qemu-iommufd run --bind --device {NIC} -- sh -c "echo >/tmp/up;'
+            ' sleep 1000" & until [ -e /tmp/up ]; do sleep 0.1; done; '
+            f'qemu-iommufd run --bind --device {NIC} -- true; echo run $?; '
+            f'qemu-iommufd restore {NIC}; echo restore $?; kill $!; wait')
+        self.assertEqual(output.count(f'{NIC} is with another qemu-iommufd '
+                                      'run'), 2, output)
+        self.assertIn(f'run {FAILED}\n', output)
+        self.assertIn('restore 1\n', output)
+        self.assertEqual(self.drivers(NIC), ['e1000e', '(null)'])
+
+    def test_restore_while_held(self):
+        """A QEMU that outlives run keeps its device, and nothing waits."""
+        self.boot()
+        output = self.succeed_in_lab(
+            f'qemu-iommufd run --bind --device {NIC} -- sh -c "exec sleep '
+            '1000 4<&4" & until pidof sleep; do sleep 0.1; done; '
+            'killall -9 qemu-iommufd; sleep 0.5; '
+            'qemu-iommufd restore; echo restore $?; '
+            'killall sleep; sleep 0.5; qemu-iommufd restore')
+        self.assertRegex(output, rf'{NIC} is still in use by process \d+ \(sleep\)\n')
+        self.assertIn('restore 1\n', output)
+        self.assertIn(f'{NIC}: given back to e1000e\n', output)
+        self.assertEqual(self.drivers(NIC), ['e1000e', '(null)'])
+
+    def test_killed_from_outside(self):
+        """The device is given back although the program that was called is
+        gone."""
+        self.boot()
+        self.succeed_in_lab(
+            f'qemu-iommufd run --bind --device {NIC} -- sh -c "echo >/tmp/up; '
+            'sleep 2" & until [ -e /tmp/up ]; do sleep 0.1; done; '
+            'kill -9 $!; until [ -z "$(ls /run/qemu-iommufd)" ]; '
+            'do sleep 0.1; done')
+        self.assertEqual(self.drivers(NIC), ['e1000e', '(null)'])
+
+    def test_no_waiting(self):
+        """What the caller does with its children is its own."""
+        self.boot()
+        words = f'exec qemu-iommufd run --bind --device {NIC} -- /show'
+        for before in ("trap '' CHLD", 'sleep 1000 &'):
+            status, output = self.run_in_lab(
+                f'timeout 30 sh -c "{before} {words}"' if before[-1] == '&'
+                else f'timeout 30 sh -c "{before}; {words}"')
+            self.assertEqual(status, 42, output)
+            self.assertEqual(self.drivers(NIC), ['e1000e', '(null)'])
+
+    def test_signals_reach_a_daemon(self):
+        self.boot()
+        self.succeed_in_lab(
+            f'qemu-iommufd run --bind --device {NIC} -- qemu-system-x86_64 '
+            '-accel qtest -qtest null -display none -nodefaults -daemonize '
+            '-pidfile /tmp/pid -L /usr/share/qemu & '
+            'until [ -s /tmp/pid ]; do sleep 0.1; done; sleep 2; '
+            'kill -TERM $!; kill -TERM $!; timeout 30 sh -c '
+            '"while [ -d /proc/$(cat /tmp/pid) ]; do sleep 0.1; done"; wait')
+        self.assertEqual(self.drivers(NIC), ['e1000e', '(null)'])
+
+    def test_other_user(self):
+        """QEMU has nothing of root's, and its own limits."""
+        self.boot()
+        show = ('tty; id -u; id -g; id -G; echo "home $HOME user $USER"; pwd; '
+                'ulimit -l; ulimit -Hl; cut -d" " -f5,6,7 /proc/self/stat')
+        output = self.succeed_in_lab(
+            f"chmod 700 /root; cd /root; qemu-iommufd run --user 4711:4712 "
+            f"--memlock 1M -- sh -c '{show}'")
+        lines = output.splitlines()
+        self.assertEqual(lines[1:8], ['4711', '4712', '4712', 'home / user ',
+                                      '/', '1024', '1024'], output)
+        # it leads a session that has no terminal
+        self.assertRegex(lines[8], r'^\d+ \d+ 0$')
+
+    def test_stale_node(self):
+        """What is opened is the device that was looked at."""
+        self.boot()
+        self.succeed_in_lab(f'bind {EDU}')
+        output = self.fail_in_lab(
+            'mv /dev/vfio/devices/vfio0 /tmp/vfio0; '
+            'cp -a /dev/null /dev/vfio/devices/vfio0; '
+            f'qemu-iommufd run --device {EDU} -- /show; status=$?; '
+            'mv /tmp/vfio0 /dev/vfio/devices/vfio0; exit $status',
+            expected=FAILED)
+        self.assertIn('/dev/vfio/devices/vfio0', output)
+        self.assertNotIn('word', output)
 
 
 class IommufdAccounting(IommufdLabTest):
