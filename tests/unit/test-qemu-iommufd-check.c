@@ -578,6 +578,111 @@ static void test_usage(void)
     g_assert_true(g_str_has_prefix(run.out, "qemu-iommufd "));
 }
 
+/* Standard descriptors as a careless caller leaves them */
+typedef enum Streams {
+    STDOUT_FULL,
+    STDOUT_CLOSED,
+    STDIN_CLOSED,
+    STDERR_CLOSED,
+} Streams;
+
+static void set_streams(void *streams)
+{
+    switch (GPOINTER_TO_INT(streams)) {
+    case STDOUT_FULL:
+        dup2(open("/dev/full", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
+        break;
+    case STDOUT_CLOSED:
+        close(STDIN_FILENO);
+        close(STDOUT_FILENO);
+        break;
+    case STDIN_CLOSED:
+        close(STDIN_FILENO);
+        break;
+    case STDERR_CLOSED:
+        close(STDERR_FILENO);
+        break;
+    }
+}
+
+static void run_with_streams(Run *run, const char *root,
+                             const char *const *args, Streams streams)
+{
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    g_autoptr(GError) error = NULL;
+
+    run_clear(run);
+    g_ptr_array_add(argv, (char *)tool);
+    for (; *args; args++) {
+        g_ptr_array_add(argv, g_str_equal(*args, "ROOT") ? (char *)root :
+                        (char *)*args);
+    }
+    g_ptr_array_add(argv, NULL);
+    g_spawn_sync(NULL, (char **)argv->pdata, NULL,
+                 G_SPAWN_CHILD_INHERITS_STDIN, set_streams,
+                 GINT_TO_POINTER(streams), &run->out, &run->err, &run->status,
+                 &error);
+    g_assert_no_error(error);
+    g_assert_true(WIFEXITED(run->status));
+    run->status = WEXITSTATUS(run->status);
+}
+
+/* What cannot be written is no success, and no failure of the host either */
+static void test_no_output(void)
+{
+    static const char *const writing[][7] = {
+        { "--help" },
+        { "--version" },
+        { "check", "--help" },
+        { "check", "--root", "ROOT" },
+        { "check", "--json", "--root", "ROOT" },
+        { "run", "--help" },
+        { "run", "--dry-run", "--root", "ROOT", "--", "qemu" },
+    };
+    const char *const wrong[] = { "check", "--frob", NULL };
+    char *root = host_new();
+    g_auto(Run) run = { 0 };
+
+    /* more than stdio holds back */
+    for (int i = 0; i < 100; i++) {
+        g_autofree char *uuid =
+            g_strdup_printf("11111111-2222-3333-4444-%012d", i);
+
+        host_device(root, "mdev", uuid);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(writing); i++) {
+        run_with_streams(&run, root, writing[i], STDOUT_FULL);
+        g_assert_cmpstr(run.err, ==, "qemu-iommufd: cannot write the output: "
+                        "No space left on device\n");
+        g_assert_cmpint(run.status, ==, 3);
+        run_with_streams(&run, root, writing[i], STDOUT_CLOSED);
+        g_assert_cmpstr(run.err, ==, "qemu-iommufd: cannot write the output: "
+                        "Bad file descriptor\n");
+        g_assert_cmpint(run.status, ==, 3);
+    }
+    run_with_streams(&run, root, wrong, STDOUT_FULL);
+    g_assert_cmpint(run.status, ==, 2);
+    g_assert_nonnull(strstr(run.err, "--frob"));
+    host_free(root);
+}
+
+/* The other streams may be closed, and no file takes their place */
+static void test_closed_streams(void)
+{
+    const char *const version[] = { "--version", NULL };
+    const char *const wrong[] = { "check", "--frob", NULL };
+    g_auto(Run) run = { 0 };
+
+    for (int streams = STDIN_CLOSED; streams <= STDERR_CLOSED; streams++) {
+        run_with_streams(&run, NULL, version, streams);
+        g_assert_cmpint(run.status, ==, 0);
+        g_assert_true(g_str_has_prefix(run.out, "qemu-iommufd "));
+    }
+    run_with_streams(&run, NULL, wrong, STDERR_CLOSED);
+    g_assert_cmpint(run.status, ==, 2);
+    g_assert_cmpstr(run.out, ==, "");
+}
+
 /* What the tool writes on a terminal */
 static char *run_on_terminal(const char *root, const char *env)
 {
@@ -710,6 +815,8 @@ int main(int argc, char **argv)
     g_unsetenv("NO_COLOR");
 
     g_test_add_func("/qemu-iommufd/usage", test_usage);
+    g_test_add_func("/qemu-iommufd/no-output", test_no_output);
+    g_test_add_func("/qemu-iommufd/closed-streams", test_closed_streams);
     g_test_add_func("/qemu-iommufd/check/colour", test_colour);
     g_test_add_func("/qemu-iommufd/check/large", test_large);
     dir = g_dir_open(hosts, 0, &error);

@@ -268,7 +268,8 @@ static void print_json(const Report *report)
 
     root = json_builder_get_root(json);
     text = json_to_string(root, true);
-    puts(text);
+    output_text(text);
+    output_text("\n");
 }
 
 /*
@@ -288,7 +289,8 @@ static const char help[] =
 "  --root DIR       look at the host below DIR\n"
 "  -h, --help       show this help\n"
 "\n"
-"The exit status is 0 if all is ready, 1 if not, 2 for wrong usage.\n";
+"The exit status is 0 if all is ready, 1 if not, 2 for wrong usage, 3 if the\n"
+"output cannot be written.\n";
 
 static int usage(const char *message)
 {
@@ -377,7 +379,7 @@ int cmd_check(int argc, char **argv)
         return usage(error->message);
     }
     if (wants_help) {
-        fputs(help, stdout);
+        output_text(help);
         return STATUS_READY;
     }
     if (!root) {

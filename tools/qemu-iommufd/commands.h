@@ -16,6 +16,7 @@ typedef enum ToolStatus {
     STATUS_READY = 0,
     STATUS_NOT_READY = 1,
     STATUS_USAGE = 2,
+    STATUS_NO_OUTPUT = 3,
 } ToolStatus;
 
 /*
@@ -24,6 +25,25 @@ typedef enum ToolStatus {
 int cmd_check(int argc, char **argv);
 int cmd_restore(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+
+/*
+ * output.c: what is written, and whether it can be
+ */
+
+/*
+ * Before anything is opened: descriptors 0 to 2 that are closed become
+ * /dev/null, so that no file gets their numbers.  False, with an error
+ * printed, if that cannot be opened.
+ */
+bool output_begin(void);
+/* Write to standard output; what fails is kept for output_end() */
+void output_text(const char *text);
+/*
+ * After all else: whatever was written to standard output is written out.
+ * Returns @status; or, if that is 0 or 1 and the output could not be written,
+ * STATUS_NO_OUTPUT with an error printed.
+ */
+int output_end(int status);
 
 /*
  * device.c: the names under which users know a device

@@ -35,20 +35,18 @@ static const char help[] =
 "See qemu-iommufd COMMAND --help for the options of a command, and the manual\n"
 "page qemu-iommufd(1).\n";
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
-    /* names as they are, but messages as QEMU has them */
-    setlocale(LC_CTYPE, "");
     if (argc < 2) {
         fputs(help, stderr);
         return STATUS_USAGE;
     }
     if (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h")) {
-        fputs(help, stdout);
+        output_text(help);
         return STATUS_READY;
     }
     if (g_str_equal(argv[1], "--version")) {
-        puts("qemu-iommufd " VERSION);
+        output_text("qemu-iommufd " VERSION "\n");
         return STATUS_READY;
     }
     for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
@@ -59,4 +57,14 @@ int main(int argc, char **argv)
     fprintf(stderr, "qemu-iommufd: unknown command '%s'; see qemu-iommufd "
             "--help\n", argv[1]);
     return STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    /* names as they are, but messages as QEMU has them */
+    setlocale(LC_CTYPE, "");
+    if (!output_begin()) {
+        return STATUS_NO_OUTPUT;
+    }
+    return output_end(run_command(argc, argv));
 }
