@@ -39,6 +39,13 @@ bool output_begin(void);
 /* Write to standard output; what fails is kept for output_end() */
 void output_text(const char *text);
 /*
+ * A text for a terminal, to be freed: control characters and bytes that are
+ * not UTF-8 become \ooo
+ */
+char *output_safe(const char *text);
+/* One line on standard error, made safe */
+void output_error(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+/*
  * After all else: whatever was written to standard output is written out.
  * Returns @status; or, if that is 0 or 1 and the output could not be written,
  * STATUS_NO_OUTPUT with an error printed.
@@ -51,9 +58,11 @@ int output_end(int status);
 
 /*
  * The directory in sysfs, a path without the host's root, of a PCI address
- * with or without domain, a path in sysfs, the UUID of a mediated device, or a
- * VFIO device node.  It need not exist.  NULL if @name is none of these, with
- * the reason in *@reason, which the caller frees.
+ * with or without domain, also as libvirt writes it (pci_0000_01_00_0), a path
+ * in sysfs, the UUID of a mediated device, or a VFIO device or its node.  One
+ * device has one directory, where its bus lists it, whatever name is given.
+ * It need not exist.  NULL if @name is none of these, or a path that leads to
+ * something else, with the reason in *@reason, which the caller frees.
  */
 char *device_sysfsdev(IOMMUFDHost *host, const char *name, char **reason);
 

@@ -54,8 +54,7 @@ static int run_command(int argc, char **argv)
             return commands[i].run(argc - 1, argv + 1);
         }
     }
-    fprintf(stderr, "qemu-iommufd: unknown command '%s'; see qemu-iommufd "
-            "--help\n", argv[1]);
+    output_error("unknown command '%s'; see qemu-iommufd --help", argv[1]);
     return STATUS_USAGE;
 }
 

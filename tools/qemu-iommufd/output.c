@@ -20,8 +20,7 @@ bool output_begin(void)
 
         /* The lowest free number is the one */
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", mode) < 0) {
-            fprintf(stderr, "qemu-iommufd: cannot open /dev/null: %s\n",
-                    g_strerror(errno));
+            output_error("cannot open /dev/null: %s", g_strerror(errno));
             return false;
         }
     }
@@ -35,6 +34,41 @@ void output_text(const char *text)
     }
 }
 
+char *output_safe(const char *text)
+{
+    GString *safe = g_string_new(NULL);
+
+    while (*text) {
+        gunichar c = g_utf8_get_char_validated(text, -1);
+        /* both errors of that function are negative numbers */
+        bool valid = !(c & 0x80000000);
+        size_t len = valid ? g_utf8_next_char(text) - text : 1;
+
+        if (valid && g_unichar_isprint(c)) {
+            g_string_append_len(safe, text, len);
+        } else {
+            for (size_t i = 0; i < len; i++) {
+                g_string_append_printf(safe, "\\%03o", (unsigned char)text[i]);
+            }
+        }
+        text += len;
+    }
+    return g_string_free(safe, false);
+}
+
+void output_error(const char *fmt, ...)
+{
+    g_autofree char *message = NULL;
+    g_autofree char *safe = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    message = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    safe = output_safe(message);
+    fprintf(stderr, "qemu-iommufd: %s\n", safe);
+}
+
 int output_end(int status)
 {
     bool failed = ferror(stdout);
@@ -46,8 +80,7 @@ int output_end(int status)
     if (!failed || status > STATUS_NOT_READY) {
         return status;
     }
-    fprintf(stderr, "qemu-iommufd: cannot write the output%s%s\n",
-            write_error ? ": " : "",
-            write_error ? g_strerror(write_error) : "");
+    output_error("cannot write the output%s%s", write_error ? ": " : "",
+                 write_error ? g_strerror(write_error) : "");
     return STATUS_NO_OUTPUT;
 }
