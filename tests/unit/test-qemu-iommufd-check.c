@@ -188,8 +188,8 @@ static void become(void *user)
     }
 }
 
-static void run_tool(Run *run, char **args, const char *root, bool json,
-                     uid_t user)
+static void run_tool(Run *run, char **args, const char *root,
+                     const char *format, uid_t user)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
     g_autoptr(GError) error = NULL;
@@ -203,8 +203,8 @@ static void run_tool(Run *run, char **args, const char *root, bool json,
         g_ptr_array_add(argv, (char *)"--root");
         g_ptr_array_add(argv, (char *)root);
     }
-    if (json) {
-        g_ptr_array_add(argv, (char *)"--json");
+    if (format) {
+        g_ptr_array_add(argv, (char *)format);
     }
     for (; *args; args++) {
         g_ptr_array_add(argv, *args);
@@ -233,15 +233,26 @@ static char *flat(const char *text)
     return g_string_free(flat, false);
 }
 
-/* Only a word that is too long itself makes a line too long */
+/*
+ * Only a word that is too long itself makes a line too long, or in the table
+ * a device with a longer name than a PCI address
+ */
 static void check_width(const char *text)
 {
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    bool long_name = false;
+    bool table = false;
 
+    for (char **line = lines; *line; line++) {
+        table = (table && **line) || g_str_has_prefix(*line, "DEVICE ");
+        long_name |= table && strcspn(*line, " ") > strlen("0000:00:00.0");
+    }
+    table = false;
     for (char **line = lines; *line; line++) {
         const char *last = strrchr(*line, ' ');
 
-        if (g_utf8_strlen(*line, -1) > WIDTH) {
+        table = (table && **line) || g_str_has_prefix(*line, "DEVICE ");
+        if (g_utf8_strlen(*line, -1) > WIDTH && !(table && long_name)) {
             g_assert_nonnull(last);
             g_assert_cmpint(strspn(*line, " "), ==, last + 1 - *line);
         }
@@ -421,20 +432,33 @@ typedef struct Case {
     bool able;
     uid_t user;
     Run text;
+    Run verbose;
     Run json;
     JsonNode *report;
 } Case;
+
+static void case_clear(Case *c)
+{
+    run_clear(&c->text);
+    run_clear(&c->verbose);
+    run_clear(&c->json);
+    g_clear_pointer(&c->report, json_node_unref);
+}
 
 static void case_run(Case *c, char **args)
 {
     g_autoptr(GError) error = NULL;
 
-    run_tool(&c->text, args, c->root, false, c->user);
-    run_tool(&c->json, args, c->root, true, c->user);
+    run_tool(&c->text, args, c->root, NULL, c->user);
+    run_tool(&c->verbose, args, c->root, "-v", c->user);
+    run_tool(&c->json, args, c->root, "--json", c->user);
     g_clear_pointer(&c->report, json_node_unref);
 
     g_assert_cmpstr(c->text.err, ==, "");
     check_width(c->text.out);
+    g_assert_cmpstr(c->verbose.err, ==, "");
+    check_width(c->verbose.out);
+    g_assert_cmpint(c->verbose.status, ==, c->text.status);
     g_assert_cmpstr(c->json.err, ==, "");
     g_assert_cmpint(c->json.status, ==, c->text.status);
     c->report = json_from_string(c->json.out, &error);
@@ -445,14 +469,19 @@ static void case_run(Case *c, char **args)
                         json_node_get_object(c->report), "ready"));
 }
 
-static void case_expect(Case *c, const char *text, bool there)
+/* "says", "says-not", "shows" or "shows-not"; false if it is another word */
+static bool case_expect(Case *c, const char *word, const char *text)
 {
-    g_autofree char *output = flat(c->text.out);
+    bool there = !g_str_has_suffix(word, "-not");
+    const Run *run = g_str_has_prefix(word, "says") ? &c->verbose :
+                     g_str_has_prefix(word, "shows") ? &c->text : NULL;
+    g_autofree char *output = run ? flat(run->out) : NULL;
 
-    if (!strstr(output, text) == there) {
+    if (run && !strstr(output, text) == there) {
         g_error("%s: %s\nin: %s", there ? "missing" : "unexpected", text,
-                c->text.out);
+                run->out);
     }
+    return run;
 }
 
 static void case_line(Case *c, const char *line, bool included);
@@ -479,16 +508,13 @@ static void case_file(Case *c, const char *name, bool included)
 static void case_line(Case *c, const char *line, bool included)
 {
     const char *rest = line + strcspn(line, " ");
+    g_autofree char *word = NULL;
     g_auto(GStrv) words = NULL;
     g_autoptr(GError) error = NULL;
 
+    word = g_strndup(line, rest - line);
     rest += strspn(rest, " ");
-    if (g_str_has_prefix(line, "says ")) {
-        case_expect(c, rest, true);
-        return;
-    }
-    if (g_str_has_prefix(line, "says-not ")) {
-        case_expect(c, rest, false);
+    if (case_expect(c, word, rest)) {
         return;
     }
     g_shell_parse_argv(line, NULL, &words, &error);
@@ -525,9 +551,7 @@ static void test_host(const void *name)
         g_assert_nonnull(c.report);
     }
     host_free(c.root);
-    run_clear(&c.text);
-    run_clear(&c.json);
-    g_clear_pointer(&c.report, json_node_unref);
+    case_clear(&c);
 }
 
 /*
@@ -547,6 +571,12 @@ static void test_usage(void)
         { { "check", "01:00.8" }, "neither a PCI address" },
         { { "check", "01:20.0" }, "neither a PCI address" },
         { { "check", "/dev/vfio/12" }, "'/dev/vfio/12' is not a VFIO device" },
+        { { "check", "/dev/vfio/devices/.." }, "is not a VFIO device node" },
+        { { "check", "vfio" }, "neither a PCI address" },
+        { { "check", "pci_0000_01_20_0" }, "neither a PCI address" },
+        { { "check", "/sys/kernel" }, "it leads to /sys/kernel, and devices" },
+        { { "check", "/sys/../etc" }, "it leads to /etc, and devices" },
+        { { "check", "/sys/../nowhere" }, "it leads to /nowhere, and" },
         { { "check", "--root", "/dev/null" }, "is not a directory" },
     };
     static const char *const helps[][3] = {
@@ -556,7 +586,7 @@ static void test_usage(void)
     g_auto(Run) run = { 0 };
 
     for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
-        run_tool(&run, (char **)wrong[i].args, NULL, false, 0);
+        run_tool(&run, (char **)wrong[i].args, NULL, NULL, 0);
         g_assert_cmpint(run.status, ==, 2);
         g_assert_cmpstr(run.out, ==, "");
         g_assert_nonnull(strstr(run.err, wrong[i].err));
@@ -564,7 +594,7 @@ static void test_usage(void)
     for (size_t i = 0; i < G_N_ELEMENTS(helps); i++) {
         g_auto(GStrv) lines = NULL;
 
-        run_tool(&run, (char **)helps[i], NULL, false, 0);
+        run_tool(&run, (char **)helps[i], NULL, NULL, 0);
         g_assert_cmpint(run.status, ==, 0);
         g_assert_cmpstr(run.err, ==, "");
         lines = g_strsplit(run.out, "\n", -1);
@@ -573,7 +603,7 @@ static void test_usage(void)
             g_assert_cmpint(strlen(*line), <=, WIDTH);
         }
     }
-    run_tool(&run, (char **)version, NULL, false, 0);
+    run_tool(&run, (char **)version, NULL, NULL, 0);
     g_assert_cmpint(run.status, ==, 0);
     g_assert_true(g_str_has_prefix(run.out, "qemu-iommufd "));
 }
@@ -683,6 +713,52 @@ static void test_closed_streams(void)
     g_assert_cmpstr(run.out, ==, "");
 }
 
+static void check_safe(const char *text)
+{
+    g_assert_true(g_utf8_validate(text, -1, NULL));
+    for (; *text; text++) {
+        g_assert_true(*text == '\n' || !g_ascii_iscntrl(*text));
+    }
+}
+
+/* Whoever names a device or an argument does not command the terminal */
+static void test_strange_names(void)
+{
+    static const char *const wrong[][3] = {
+        { "\033[2J\377" },
+        { "check", "\033[2J\377" },
+        { "check", "--\033[2J" },
+        { "check", "--root=\033[2J\377" },
+        { "check", "/sys/../\033\377" },
+    };
+    const char *all[] = { "check", NULL };
+    const char *one[] = { "check", "/sys/devices/mdev/\033]0;\377", NULL };
+    Case c = { .root = host_new(), .able = true };
+    g_auto(Run) run = { 0 };
+
+    host_device(c.root, "mdev", "\033]0;\377");
+    host_device(c.root, "mdev", "\342\200\256\302\233");
+    host_device(c.root, "mdev", "\303\244");
+    host_driver(c.root, "mdev/\303\244", "\033[31m\377");
+    case_run(&c, (char **)all);
+    check_safe(c.text.out);
+    check_safe(c.verbose.out);
+    g_assert_true(g_utf8_validate(c.json.out, -1, NULL));
+    /* escaped, turned around, and as it is */
+    case_expect(&c, "shows", "\\033]0;\\377 ");
+    case_expect(&c, "shows", "\\342\\200\\256\\302\\233 ");
+    case_expect(&c, "shows", "\303\244 ");
+    case_run(&c, (char **)one);
+    check_safe(c.text.out);
+    for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        run_tool(&run, (char **)wrong[i], NULL, NULL, 0);
+        g_assert_cmpint(run.status, ==, 2);
+        check_safe(run.err);
+    }
+    host_free(c.root);
+    case_clear(&c);
+}
+
 /* What the tool writes on a terminal */
 static char *run_on_terminal(const char *root, const char *env)
 {
@@ -783,10 +859,18 @@ static void test_large(void)
         host_line(c.root, enable, "1");
     }
     before = cpu_of_children();
-    run_tool(&c.text, (char **)args, c.root, false, 0);
+    run_tool(&c.text, (char **)args, c.root, NULL, 0);
     g_test_message("%.3f s", cpu_of_children() - before);
     g_assert_cmpint(c.text.status, ==, 1);
-    case_expect(&c, "Device 0000:01:1e.3", true);
+    check_width(c.text.out);
+    case_expect(&c, "shows", "0000:01:1e.3 - 249 vfio-pci vfio499 FAIL "
+                "node-missing +2");
+    /* those that fail alike, and the rest */
+    case_expect(&c, "shows", "Device 0000:00:00.2");
+    case_expect(&c, "shows-not", "Device 0000:00:00.3");
+    case_expect(&c, "shows", "The same causes for 497 more devices;");
+    case_expect(&c, "shows", "500 of 500 devices fail (0000:00:00.0, "
+                "0000:00:00.1, 0000:00:00.2 and 497 more).");
     /* what an instrumented build takes leaves no room for less */
     g_assert_cmpfloat(cpu_of_children() - before, <, 1);
     host_free(c.root);
@@ -817,6 +901,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qemu-iommufd/usage", test_usage);
     g_test_add_func("/qemu-iommufd/no-output", test_no_output);
     g_test_add_func("/qemu-iommufd/closed-streams", test_closed_streams);
+    g_test_add_func("/qemu-iommufd/strange-names", test_strange_names);
     g_test_add_func("/qemu-iommufd/check/colour", test_colour);
     g_test_add_func("/qemu-iommufd/check/large", test_large);
     dir = g_dir_open(hosts, 0, &error);
