@@ -22,7 +22,7 @@ char *join_some(const GPtrArray *names)
     guint most = 6;
 
     for (guint i = 0; i < MIN(names->len, most); i++) {
-        g_autofree char *shown = g_strescape(names->pdata[i], NULL);
+        g_autofree char *shown = printable(names->pdata[i], "");
 
         g_string_append_printf(text, "%s%s", i ? ", " : "", shown);
     }

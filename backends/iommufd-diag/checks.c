@@ -229,8 +229,9 @@ static GPtrArray *run_all(const Facts *facts, const Check *checks, size_t n)
             text = check->shown(facts);
         }
         if (text) {
-            add_result(results, check->name, IOMMUFD_VERDICT_PASS, text,
-                       NULL);
+            add_result(results, check->name, IOMMUFD_VERDICT_PASS,
+                       printable(text, ""), NULL);
+            g_free(text);
         }
     }
     return results;

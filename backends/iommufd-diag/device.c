@@ -41,12 +41,19 @@ static char *bus_in_path(const char *path)
            g_strdup(parts[3]) : NULL;
 }
 
+static char *shown_name(const char *path)
+{
+    g_autofree char *name = g_path_get_basename(path);
+
+    return g_strescape(name, "\"\\");
+}
+
 static void read_device(IOMMUFDHostDevice *device)
 {
     Dir dir = device_dir(device);
     g_autofree char *devt = NULL;
 
-    device->name = g_path_get_basename(device->real ?: device->path);
+    device->name = shown_name(device->real ?: device->path);
     device->bus = dir_link(dir, "subsystem") ?: bus_in_path(device->path);
     device->driver = dir_link(dir, "driver");
     device->driver_seen = device->driver ? IOMMUFD_SEEN_YES :

@@ -31,11 +31,8 @@ void iommufd_finding_free(IOMMUFDFinding *finding)
     }
 }
 
-/*
- * Values come from the host and from users.  A terminal gets what it can
- * print, and JSON what it can encode.
- */
-static char *printable(const char *text, const char *kept)
+/* Values come from the host and from users */
+char *printable(const char *text, const char *kept)
 {
     GString *shown = g_string_new(NULL);
 

@@ -19,4 +19,10 @@
 IOMMUFDFinding *finding_new(IOMMUFDCause cause, int err, char *message,
                             char *remedy);
 
+/*
+ * @text as a terminal can print it and JSON can encode it, to be freed by the
+ * caller.  @kept are characters that may stay.
+ */
+char *printable(const char *text, const char *kept);
+
 #endif

@@ -11,10 +11,12 @@
 #include <zlib.h>
 #include "path.h"
 
-/* sysfs attributes fit a page; configurations and module lists are longer */
+/* sysfs attributes fit a page, what a kernel was started with may not */
 #define ATTR_MAX    4096
+#define TEXT_MAX    (64 * 1024)
 #define SHOWN_MAX   256
-#define TEXT_MAX    (8 * 1024 * 1024)
+/* Configurations and lists of modules are longer */
+#define LINES_MAX   (8 * 1024 * 1024)
 /* More than any directory that is looked at has on a sane host */
 #define NAMES_MAX   16384
 
@@ -49,7 +51,8 @@ static int open_regular(Dir dir, const char *name)
     if (fd < 0) {
         return -1;
     }
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+    /* Those of /proc and /sys show no size beyond a page */
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size > LINES_MAX) {
         close(fd);
         errno = EINVAL;
         return -1;
@@ -59,21 +62,30 @@ static int open_regular(Dir dir, const char *name)
 
 char *dir_text(Dir dir, const char *name)
 {
-    g_autofree char *text = g_malloc0(ATTR_MAX + 1);
     int fd = open_regular(dir, name);
-    ssize_t len;
+    g_autofree char *text = NULL;
+    size_t len = 0, size = ATTR_MAX;
+    ssize_t n;
     int err;
 
     if (fd < 0) {
         return NULL;
     }
-    len = read(fd, text, ATTR_MAX);
+    text = g_malloc(size + 1);
+    while ((n = read(fd, text + len, size - len)) > 0 && len + n < TEXT_MAX) {
+        len += n;
+        if (len == size) {
+            size = TEXT_MAX;
+            text = g_realloc(text, size + 1);
+        }
+    }
     err = errno;
     close(fd);
-    if (len < 0) {
+    if (n < 0) {
         errno = err;
         return NULL;
     }
+    text[len + n] = '\0';
     return g_steal_pointer(&text);
 }
 
@@ -179,7 +191,7 @@ bool dir_find(Dir dir, const char *name, LineMatch *match, void *opaque,
     int fd = open_regular(dir, name);
     gzFile gz = fd < 0 ? NULL : gzdopen(fd, "r");
     g_autofree char *buf = g_malloc(ATTR_MAX);
-    size_t seen = 0;
+    bool seen = false, found = false;
 
     if (line) {
         *line = NULL;
@@ -190,17 +202,20 @@ bool dir_find(Dir dir, const char *name, LineMatch *match, void *opaque,
         }
         return false;
     }
-    while (seen < TEXT_MAX && gzgets(gz, buf, ATTR_MAX)) {
-        seen += strlen(buf) + 1;
-        if (match(buf, opaque)) {
+    while (gztell(gz) < LINES_MAX && gzgets(gz, buf, ATTR_MAX)) {
+        seen = true;
+        found = match(buf, opaque);
+        if (found) {
             if (line) {
                 *line = g_strdup(g_strchomp(buf));
             }
             break;
         }
     }
+    /* What is not read to its end may have the line */
+    seen &= found || gzeof(gz);
     gzclose(gz);
-    return seen > 0;
+    return seen;
 }
 
 static bool line_has(const char *line, void *needle)

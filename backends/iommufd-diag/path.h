@@ -28,7 +28,7 @@ typedef struct Dir {
 char *dir_full(Dir dir, const char *name);
 /* Below a sysfs that is not there, and without the rights, it is unknown */
 IOMMUFDSeen dir_seen(Dir dir, const char *name);
-/* The first page of a text */
+/* A text, or the beginning of one that no sane host has */
 char *dir_text(Dir dir, const char *name);
 /* A short attribute, as one printable line */
 char *dir_attr(Dir dir, const char *name);

@@ -178,6 +178,39 @@ static void test_iommu_config_gz(void)
     host_free(root);
 }
 
+/* What is endless is not read to its end, however small it is on a disk */
+static void test_endless(void)
+{
+    char *root = host_new();
+    g_autofree char *path = host_path(root, "proc/config.gz");
+    g_autofree char *zeros = g_malloc0(1024 * 1024);
+    gzFile gz = gzopen(path, "w1");
+
+    for (int i = 0; i < 64; i++) {
+        gzwrite(gz, zeros, 1024 * 1024);
+    }
+    gzputs(gz, "\nCONFIG_IOMMUFD=m\n");
+    gzclose(gz);
+    host_kernel(root, NULL);
+    check(diagnose_open(root, ENOENT),
+          IOMMUFD_CAUSE_KERNEL_WITHOUT_IOMMUFD,
+          "/dev/iommu does not exist, the kernel probably lacks "
+          "CONFIG_IOMMUFD or has not loaded it as a module: No such file or "
+          "directory", NULL);
+    host_free(root);
+
+    root = host_new();
+    g_free(path);
+    path = host_path(root, "proc/misc");
+    host_file(root, "proc/misc", "257 kvm\n");
+    g_assert_cmpint(truncate(path, 64 * 1024 * 1024), ==, 0);
+    check(diagnose_open(root, ENOENT), IOMMUFD_CAUSE_NODE_MISSING,
+          "/dev/iommu does not exist here, and whether the kernel has it "
+          "(CONFIG_IOMMUFD) cannot be seen from here: No such file or "
+          "directory", NULL);
+    host_free(root);
+}
+
 static void test_iommu_modules_dep(void)
 {
     char *root = host_new();
@@ -434,6 +467,9 @@ static void check_no_iommu(const char *root, const char *reason,
 
 static void test_device_no_iommu(void)
 {
+    g_autofree char *spaces = g_strnfill(9000, ' ');
+    g_autofree char *long_line = g_strconcat(spaces, "intel_iommu=off\n",
+                                             NULL);
     char *root = host_new();
 
     host_dir(root, PCI_DEV);
@@ -444,6 +480,10 @@ static void test_device_no_iommu(void)
     check_no_iommu(root, "the firmware describes an IOMMU (DMAR), but the "
                    "kernel has not switched it on", "intel_iommu=on");
     host_file(root, "proc/cmdline", "quiet intel_iommu=off ro\n");
+    check_no_iommu(root, "the kernel command line says intel_iommu=off",
+                   "without it");
+    /* longer than a page */
+    host_file(root, "proc/cmdline", long_line);
     check_no_iommu(root, "the kernel command line says intel_iommu=off",
                    "without it");
     host_dir(root, "sys/class/iommu/dmar0");
@@ -1583,6 +1623,11 @@ static void test_plan(void)
     check_result(check_planned(root, &host, "xe-vfio-pci"), "driver", FAIL,
                  "the driver xe-vfio-pci is not loaded: "
                  "/sys/bus/pci/drivers/xe-vfio-pci");
+    /* Names can be anything, and what is said of them is text */
+    host_pci(root, "0000:00:0\033[1m\377", "12");
+    check_result(check_planned(root, &host, "xe-vfio-pci"), "iommu-group",
+                 PASS, "group 12, shared with 0000:00:0\\033[1m\\377 (no driver), "
+                 "0000:00:05.1 (snd)");
     host_dir(root, "sys/bus/pci/drivers/xe-vfio-pci");
     check_result(check_planned(root, &host, "xe-vfio-pci"), "driver", PASS,
                  "will be bound to xe-vfio-pci");
@@ -1633,6 +1678,7 @@ int main(int argc, char **argv)
     g_test_add_func("/iommufd-diag/names", test_names);
     g_test_add_func("/iommufd-diag/iommu/not-built", test_iommu_not_built);
     g_test_add_func("/iommufd-diag/iommu/config-gz", test_iommu_config_gz);
+    g_test_add_func("/iommufd-diag/iommu/endless", test_endless);
     g_test_add_func("/iommufd-diag/iommu/modules-dep", test_iommu_modules_dep);
     g_test_add_func("/iommufd-diag/iommu/no-evidence", test_iommu_no_evidence);
     g_test_add_func("/iommufd-diag/iommu/node-missing",
