@@ -136,7 +136,7 @@ IOMMUFDFinding *check_bind_busy(const Facts *facts)
                finding_device_busy_open(facts->err, facts->who, holder);
     }
     /* The group's interface enables it, too, and some drivers leave it so */
-    return device->has_enable && !host_sees_all(facts->host) ?
+    return failure && device->has_enable && !host_sees_all(facts->host) ?
            finding_device_busy_unseen(facts->err, facts->who) : NULL;
 }
 
@@ -230,39 +230,79 @@ IOMMUFDFinding *check_bind_mediated(const Facts *facts)
                                            facts->who);
 }
 
-/* The members of the IOMMU group that ordinary host drivers use, or NULL */
-static char *host_members(const Facts *facts)
+/* The members of the IOMMU group that ordinary host drivers use */
+static GPtrArray *host_members(const Facts *facts)
 {
     g_autoptr(GPtrArray) members = iommufd_device_group(facts->device);
-    GString *shown = g_string_new(NULL);
+    GPtrArray *found = g_ptr_array_new();
 
     for (guint i = 0; members && i < members->len; i++) {
-        const IOMMUFDHostDevice *member = members->pdata[i];
-        g_autofree char *use = NULL;
-        IOMMUFDSeen in_use;
+        IOMMUFDHostDevice *member = members->pdata[i];
 
-        /* itself, if it is not bound yet, and drivers that do no DMA */
-        if (member == facts->device || !member->driver || member->planned ||
-            g_str_equal(member->driver, "pci-stub") ||
-            g_str_equal(member->driver, "pcieport") ||
-            member->vfio_dev != IOMMUFD_SEEN_NO) {
-            continue;
+        /* not itself, if it is not bound yet, nor drivers that do no DMA */
+        if (member != facts->device && member->driver && !member->planned &&
+            !g_str_equal(member->driver, "pci-stub") &&
+            !g_str_equal(member->driver, "pcieport") &&
+            member->vfio_dev == IOMMUFD_SEEN_NO) {
+            g_ptr_array_add(found, member);
         }
-        use = iommufd_device_use(member, &in_use);
+    }
+    return found;
+}
+
+static char *shown_members(const GPtrArray *members)
+{
+    GString *shown = g_string_new(NULL);
+
+    for (guint i = 0; i < members->len; i++) {
+        const IOMMUFDHostDevice *member = members->pdata[i];
+        IOMMUFDSeen in_use;
+        g_autofree char *use = iommufd_device_use(member, &in_use);
+
         if (in_use == IOMMUFD_SEEN_UNKNOWN) {
             g_clear_pointer(&use, g_free);
         }
-        g_string_append_printf(shown, "%s%s (%s%s%s)", shown->len ? ", " : "",
+        g_string_append_printf(shown, "%s%s (%s%s%s)", i ? ", " : "",
                                member->name, member->driver, use ? ", " : "",
                                use ?: "");
     }
-    return g_string_free(shown, !shown->len);
+    return g_string_free(shown, false);
+}
+
+/* The host's own are not given away, and the others can be */
+static char *members_cure(const GPtrArray *members)
+{
+    GString *cure = g_string_new(NULL);
+
+    for (guint i = 0; i < members->len; i++) {
+        const IOMMUFDHostDevice *member = members->pdata[i];
+        IOMMUFDSeen in_use;
+        g_autofree char *use = iommufd_device_use(member, &in_use);
+        g_autofree char *driver = iommufd_device_vfio_driver(member, NULL);
+
+        g_string_append_printf(cure, "%s", i ? "\n" : "");
+        if (in_use == IOMMUFD_SEEN_YES) {
+            g_string_append_printf(cure, "%s (%s) is the host's own, it %s: "
+                                   "move the card to another slot.",
+                                   member->name, member->driver, use);
+        } else if (in_use == IOMMUFD_SEEN_NO) {
+            g_string_append_printf(cure, "Bind %s too: driverctl set-override "
+                                   "%s %s", member->name, member->name,
+                                   driver);
+        } else {
+            g_string_append_printf(cure, "%s (%s) %s: bind it too only if the "
+                                   "host does not need it, or move the card "
+                                   "to another slot.", member->name,
+                                   member->driver, use);
+        }
+    }
+    return g_string_free(cure, false);
 }
 
 bool interrupts_not_isolated(const IOMMUFDInterrupts *interrupts)
 {
-    return interrupts->known && !interrupts->isolated &&
-           !interrupts->allow_unsafe;
+    return ((interrupts->known && !interrupts->isolated) ||
+            interrupts->gicv2m) && !interrupts->allow_unsafe;
 }
 
 IOMMUFDFinding *check_bind_interrupts(const Facts *facts)
@@ -270,7 +310,8 @@ IOMMUFDFinding *check_bind_interrupts(const Facts *facts)
     const IOMMUFDInterrupts *interrupts =
         iommufd_host_interrupts(facts->host);
     g_autofree char *whose = g_strconcat("the ", facts->who, NULL);
-    g_autofree char *members = NULL;
+    g_autoptr(GPtrArray) members = NULL;
+    g_autofree char *shown = NULL;
     g_autofree char *besides = NULL;
 
     if (!facts->physical || !interrupts_not_isolated(interrupts)) {
@@ -278,28 +319,32 @@ IOMMUFDFinding *check_bind_interrupts(const Facts *facts)
     }
     if (facts->failure && facts->device) {
         members = host_members(facts);
-        besides = members ? g_strconcat("; besides, its IOMMU group is used "
-                                        "by host drivers: ", members, NULL) :
-                  NULL;
+        shown = shown_members(members);
+        besides = members->len ?
+                  g_strconcat("; besides, its IOMMU group is used by host "
+                              "drivers: ", shown, NULL) : NULL;
     }
-    return interrupts->parameter != IOMMUFD_SEEN_UNKNOWN ?
-           finding_no_interrupt_isolation_off(facts->err, whose,
-                                              besides ?: "") :
-           finding_no_interrupt_isolation_maybe(facts->err, whose,
-                                                besides ?: "");
+    return interrupts_finding(facts->host, facts->err, whose, besides ?: "",
+                              interrupts->parameter == IOMMUFD_SEEN_UNKNOWN);
 }
 
 IOMMUFDFinding *check_bind_members(const Facts *facts)
 {
-    g_autofree char *members = NULL;
+    g_autoptr(GPtrArray) members = NULL;
+    g_autofree char *shown = NULL;
+    g_autofree char *cure = NULL;
 
     if (!facts->device || !facts->physical) {
         return NULL;
     }
     members = host_members(facts);
-    return members ? finding_group_host_driver_members(facts->err, facts->who,
-                                                       group_of(facts),
-                                                       members) : NULL;
+    if (!members->len) {
+        return NULL;
+    }
+    shown = shown_members(members);
+    cure = members_cure(members);
+    return finding_group_host_driver_members(facts->err, facts->who,
+                                             group_of(facts), shown, cure);
 }
 
 IOMMUFDFinding *check_bind_other_vm(const Facts *facts)
@@ -330,10 +375,36 @@ IOMMUFDFinding *check_bind_other_vm(const Facts *facts)
                                                      group_of(facts),
                                                      member->name, holder);
         }
-        if (!host_sees_all(facts->host)) {
+        if (facts->failure && !host_sees_all(facts->host)) {
             return finding_group_other_owner_unseen(facts->err, facts->who,
                                                     group_of(facts),
                                                     member->name);
+        }
+    }
+    return NULL;
+}
+
+/* Before anything is tried, that a device is enabled is no more than a hint */
+IOMMUFDFinding *check_bind_enabled(const Facts *facts)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+    g_autoptr(GPtrArray) members = NULL;
+
+    if (host_sees_all(facts->host)) {
+        return NULL;
+    }
+    if (device->has_devt && device->has_enable && device->enable) {
+        return finding_device_busy_enabled(0, facts->who);
+    }
+    members = facts->physical ? iommufd_device_group(device) : NULL;
+    for (guint i = 0; members && i < members->len; i++) {
+        const IOMMUFDHostDevice *member = members->pdata[i];
+
+        if (member != device && member->has_devt && member->has_enable &&
+            member->enable) {
+            return finding_group_other_owner_enabled(0, facts->who,
+                                                     group_of(facts),
+                                                     member->name);
         }
     }
     return NULL;

@@ -96,6 +96,26 @@ IOMMUFDFinding *check_device_there(const Facts *facts)
     return NULL;
 }
 
+/* Those that QEMU has a device for, with iommufd= */
+IOMMUFDFinding *check_device_kind(const Facts *facts)
+{
+    static const char *const kinds[] = {
+        "vfio-pci", "vfio-ap", "vfio-ccw", NULL,
+    };
+    const IOMMUFDHostDevice *device = facts->device;
+
+    if (!device->real || !device->bus || iommufd_device_is_pci(device)) {
+        return NULL;
+    }
+    if (!iommufd_device_is_mediated(device)) {
+        return finding_device_kind_unsupported_bus(0, device->bus,
+                                                   device->path);
+    }
+    return device->api && !g_strv_contains(kinds, device->api) ?
+           finding_device_kind_unsupported_api(0, device->api,
+                                               device->path) : NULL;
+}
+
 char *shown_device(const Facts *facts)
 {
     Dir dir = device_dir(facts->device);
@@ -160,8 +180,13 @@ static char *no_iommu_reason(IOMMUFDHost *host, const char **cure)
         return g_strdup_printf("the firmware describes an IOMMU (%s), but the "
                                "kernel has not switched it on", table);
     }
-    *cure = "Enable the IOMMU in the firmware (VT-d, AMD-Vi, SMMU); for a host "
-            "that is itself a VM, add an IOMMU to that VM.";
+    if (host_is_vm(host)) {
+        *cure = "This host is a VM: let its own host give it an IOMMU (QEMU: "
+                "-machine kernel-irqchip=split -device "
+                "intel-iommu,intremap=on; on Arm -machine iommu=smmuv3).";
+        return g_strdup("this host is a VM that has been given none");
+    }
+    *cure = "Enable the IOMMU in the firmware (VT-d, AMD-Vi, SMMU).";
     return g_strdup(dir_seen(acpi, "") == IOMMUFD_SEEN_YES ?
                     "the firmware describes no IOMMU" :
                     "probably it is off in the firmware");
@@ -217,6 +242,23 @@ IOMMUFDFinding *check_device_iommu(const Facts *facts)
     return finding_no_iommu_device(facts->err, reason, path, cure);
 }
 
+/* What is not seen may be in the way */
+IOMMUFDFinding *check_device_group(const Facts *facts)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+    g_autofree char *path = NULL;
+    g_autoptr(GPtrArray) members = NULL;
+
+    if (!facts->physical || device->group_seen == IOMMUFD_SEEN_NO) {
+        return NULL;
+    }
+    path = g_build_filename(device->path, "iommu_group", "devices", NULL);
+    members = iommufd_device_group(device);
+    return members ? NULL :
+           finding_sysfs_unreadable_group(errno, device->group ?: "(unknown)",
+                                          path);
+}
+
 char *shown_device_group(const Facts *facts)
 {
     const IOMMUFDHostDevice *device = facts->device;
@@ -227,11 +269,7 @@ char *shown_device_group(const Facts *facts)
     if (!device->group) {
         return NULL;
     }
-    if (!members) {
-        return g_strdup_printf("group %s, its members cannot be read",
-                               device->group);
-    }
-    for (guint i = 0; i < members->len; i++) {
+    for (guint i = 0; members && i < members->len; i++) {
         const IOMMUFDHostDevice *member = members->pdata[i];
 
         if (member != device) {
@@ -496,6 +534,63 @@ char *shown_device_driver(const Facts *facts)
 }
 
 /*
+ * Can it be reset?
+ */
+
+/* The other devices of its PCI bus, which are next to it in sysfs */
+static char *others_on_bus(const IOMMUFDHostDevice *device)
+{
+    g_autofree char *parent = g_path_get_dirname(device->real);
+    g_autoptr(GPtrArray) names = dir_list((Dir) { device->host->root, parent },
+                                          "");
+    g_autoptr(GPtrArray) others = g_ptr_array_new();
+    const char *slot = strrchr(device->name, ':');
+
+    for (guint i = 0; names && slot && i < names->len; i++) {
+        const char *name = names->pdata[i];
+
+        if (!strncmp(name, device->name, slot + 1 - device->name) &&
+            !g_str_equal(name, device->name)) {
+            g_ptr_array_add(others, (char *)name);
+        }
+    }
+    return others->len ? join_some(others) : NULL;
+}
+
+/* Kernels have the attribute since 5.15, for each device that has a way */
+IOMMUFDFinding *check_device_reset(const Facts *facts)
+{
+    const IOMMUFDHostDevice *device = facts->device;
+    g_autofree char *path = g_build_filename(device->path, "reset_method",
+                                             NULL);
+    g_autofree char *methods = dir_attr(facts->host->dir, path);
+    g_autofree char *others = NULL;
+
+    if (!iommufd_device_is_pci(device) || !device->real) {
+        return NULL;
+    }
+    if (!methods) {
+        return errno == ENOENT && host_release(facts->host) &&
+               !host_kernel_before(facts->host, 5, 15) ?
+               finding_no_reset_none(0, path) : NULL;
+    }
+    if (!*methods) {
+        return finding_no_reset_none(0, path);
+    }
+    others = g_str_equal(methods, "bus") ? others_on_bus(device) : NULL;
+    return others ? finding_no_reset_bus(0, others, path) : NULL;
+}
+
+char *shown_device_reset(const Facts *facts)
+{
+    g_autofree char *methods = dir_attr(device_dir(facts->device),
+                                        "reset_method");
+
+    return methods && *methods ?
+           g_strdup_printf("can be reset (%s)", methods) : NULL;
+}
+
+/*
  * Has it a device node?
  */
 
@@ -556,7 +651,9 @@ IOMMUFDFinding *check_device_node(const Facts *facts)
 
 char *shown_device_node(const Facts *facts)
 {
+    g_autofree char *user = user_shown(geteuid());
+
     return facts->device->has_devt ?
-           g_strdup_printf("user %u can read and write " NODE_DIR "/%s",
-                           geteuid(), facts->device->vfio) : NULL;
+           g_strdup_printf("%s can read and write " NODE_DIR "/%s", user,
+                           facts->device->vfio) : NULL;
 }

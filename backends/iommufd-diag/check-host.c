@@ -144,10 +144,42 @@ char *shown_device_nodes(const Facts *facts)
  * The IOMMU
  */
 
+static const char *interrupts_why(IOMMUFDHost *host)
+{
+    return iommufd_host_interrupts(host)->gicv2m ?
+           "they go through a GICv2m" : "interrupt remapping is off";
+}
+
+static const char *interrupts_how(IOMMUFDHost *host)
+{
+    return iommufd_host_interrupts(host)->gicv2m ?
+           "Use a host whose interrupt controller has an ITS." :
+           host_started_with(host, "intremap=off") ?
+           "Boot the host without intremap=off." :
+           host_is_vm(host) ?
+           "This host is a VM: let its own host give it interrupt remapping "
+           "(QEMU: -machine kernel-irqchip=split -device "
+           "intel-iommu,intremap=on)." :
+           "Enable interrupt remapping (VT-d or x2APIC) in the firmware.";
+}
+
+IOMMUFDFinding *interrupts_finding(IOMMUFDHost *host, int err,
+                                   const char *devices, const char *members,
+                                   bool maybe)
+{
+    const char *why = interrupts_why(host);
+    const char *how = interrupts_how(host);
+
+    return maybe || iommufd_host_interrupts(host)->gicv2m ?
+           finding_no_interrupt_isolation_maybe(err, devices, why, members,
+                                                how) :
+           finding_no_interrupt_isolation_off(err, devices, why, members, how);
+}
+
 IOMMUFDFinding *iommufd_host_interrupts_finding(IOMMUFDHost *host)
 {
     return interrupts_not_isolated(iommufd_host_interrupts(host)) ?
-           finding_no_interrupt_isolation_off(0, "devices", "") : NULL;
+           interrupts_finding(host, 0, "devices", "", false) : NULL;
 }
 
 IOMMUFDFinding *check_host_interrupts(const Facts *facts)
@@ -160,15 +192,23 @@ IOMMUFDFinding *check_unsafe_interrupts(const Facts *facts)
     const IOMMUFDInterrupts *interrupts =
         iommufd_host_interrupts(facts->host);
 
-    return interrupts->known && !interrupts->isolated &&
-           interrupts->allow_unsafe ?
-           finding_no_interrupt_isolation_accepted(0) : NULL;
+    if (!interrupts->allow_unsafe) {
+        return NULL;
+    }
+    return interrupts->gicv2m ?
+           finding_no_interrupt_isolation_accepted(0, "interrupts go through "
+                                                   "a GICv2m") :
+           interrupts->known && !interrupts->isolated ?
+           finding_no_interrupt_isolation_accepted(0, "interrupt remapping is "
+                                                   "off") : NULL;
 }
 
 char *shown_host_interrupts(const Facts *facts)
 {
-    return iommufd_host_interrupts(facts->host)->isolated ?
-           g_strdup("interrupt remapping is on") : NULL;
+    return !iommufd_host_interrupts(facts->host)->isolated ? NULL :
+           g_strdup(facts->host->has_its ?
+                    "an ITS isolates the interrupts of devices" :
+                    "interrupt remapping is on");
 }
 
 char *shown_host_iommu(const Facts *facts)
@@ -183,31 +223,73 @@ char *shown_host_iommu(const Facts *facts)
  * Memory
  */
 
+char *user_shown(uint64_t uid)
+{
+    return uid ? g_strdup_printf("user %" PRIu64, uid) : g_strdup("root");
+}
+
+/* Who QEMU will run as: what this process may do counts for nobody else */
+static char *memory_user(IOMMUFDHost *host)
+{
+    return user_shown(host->has_guest ? host->guest_uid : geteuid());
+}
+
+static bool memory_is_unlimited(IOMMUFDHost *host)
+{
+    const Locked *locked = host_locked(host);
+
+    return !host->has_guest && locked->has_ipc_lock && locked->initial_userns;
+}
+
+IOMMUFDFinding *check_guest_memory(const Facts *facts)
+{
+    IOMMUFDHost *host = facts->host;
+    uint64_t limit = host_locked(host)->limit;
+    g_autofree char *user = memory_user(host);
+    g_autofree char *size = size_shown(limit);
+    g_autofree char *memory = size_shown(host->guest_memory);
+
+    return host->guest_memory > limit ?
+           finding_locked_memory_limit_guest(0, size, user, memory,
+               host->guest_memory, DIV_ROUND_UP(host->guest_memory, KIB)) :
+           NULL;
+}
+
 IOMMUFDFinding *check_memory_limit(const Facts *facts)
 {
-    const Locked *locked = host_locked(facts->host);
+    IOMMUFDHost *host = facts->host;
+    const Locked *locked = host_locked(host);
+    g_autofree char *user = memory_user(host);
     g_autofree char *size = size_shown(locked->limit);
 
-    if ((locked->has_ipc_lock && locked->initial_userns) ||
+    if (memory_is_unlimited(host) || host->guest_memory ||
         locked->limit >= LOCKED_WARN) {
         return NULL;
     }
-    return finding_locked_memory_limit_check(0, size, geteuid(),
+    return finding_locked_memory_limit_check(0, size, user,
+        host->has_guest ? " without capabilities" :
         locked->has_ipc_lock ?
         ", and CAP_IPC_LOCK in a user namespace does not lift it" : "");
 }
 
 char *shown_memory_limit(const Facts *facts)
 {
-    const Locked *locked = host_locked(facts->host);
-    g_autofree char *size = size_shown(locked->limit);
+    IOMMUFDHost *host = facts->host;
+    uint64_t limit = host_locked(host)->limit;
+    g_autofree char *user = memory_user(host);
+    g_autofree char *size = size_shown(limit);
+    g_autofree char *memory = size_shown(host->guest_memory);
 
-    if (locked->has_ipc_lock && locked->initial_userns) {
-        return g_strdup_printf("no limit for user %u (CAP_IPC_LOCK)",
-                               geteuid());
+    if (memory_is_unlimited(host)) {
+        return g_strdup_printf("no limit for %s (CAP_IPC_LOCK)", user);
     }
-    return locked->limit == UINT64_MAX ? g_strdup("no limit") :
-           g_strdup_printf("user %u may lock %s", geteuid(), size);
+    if (limit == UINT64_MAX) {
+        return g_strdup_printf("no limit for %s", user);
+    }
+    return host->guest_memory ?
+           g_strdup_printf("%s may lock %s, and the guest has %s", user, size,
+                           memory) :
+           g_strdup_printf("%s may lock %s", user, size);
 }
 
 char *shown_control_group(const Facts *facts)

@@ -40,6 +40,7 @@ IOMMUFDFinding *check_map_limit(const Facts *facts)
     bool process = map->mode == IOMMUFD_ACCOUNTING_MODE_PROCESS;
     uint64_t need = needed(facts);
     g_autofree char *pinned = NULL;
+    g_autofree char *user = NULL;
     uint64_t others;
 
     if (!is_limited(locked) || map->device_memory) {
@@ -59,10 +60,11 @@ IOMMUFDFinding *check_map_limit(const Facts *facts)
                                                "process" : "user",
                                                DIV_ROUND_UP(need, KIB));
     }
+    user = user_shown(locked->uid);
     others = process ? 0 : host_pinned_by_others(facts->host);
     return need + others > locked->limit ?
            finding_locked_memory_shared_user(facts->err, locked->limit, need,
-               locked->uid, others, need + others,
+               user, others, need + others,
                DIV_ROUND_UP(need + others, KIB)) : NULL;
 }
 
@@ -92,14 +94,14 @@ static IOMMUFDFinding *limit_or_memory(const Facts *facts,
                                        const Locked *locked)
 {
     const IOMMUFDMap *map = facts->failure->map;
+    g_autofree char *user = user_shown(locked->uid);
     g_autofree char *candidates =
         g_strdup_printf("the limit of locked memory (RLIMIT_MEMLOCK) is %"
                         PRIu64 " bytes, of which this process has pinned %"
                         PRIu64 " and needs %" PRIu64 " more; probably "
-                        "processes of user %" PRIu64 " that cannot be seen "
-                        "from here have pinned the rest, or the host is out "
-                        "of memory", locked->limit, locked->pinned, map->size,
-                        locked->uid);
+                        "processes of %s that cannot be seen from here have "
+                        "pinned the rest, or the host is out of memory",
+                        locked->limit, locked->pinned, map->size, user);
 
     return finding_unknown_memory(facts->err, map->region, candidates);
 }

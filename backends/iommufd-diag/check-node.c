@@ -51,8 +51,10 @@ static IOMMUFDFinding *node_denied(const Facts *facts, const char *full,
     }
     /* A user namespace has no rights on the nodes of users outside of it */
     if (!mode_allows(st) && !(host_locked(facts->host)->overrides_modes)) {
+        g_autofree char *user = user_shown(geteuid());
+
         return finding_node_permission_mode(err, path, st->st_uid, st->st_gid,
-                                            st->st_mode & 07777, geteuid(),
+                                            st->st_mode & 07777, user,
                                             getegid());
     }
     if (!statvfs(full, &vfs) && (vfs.f_flag & ST_NODEV)) {
@@ -225,8 +227,9 @@ IOMMUFDFinding *check_iommu_node(const Facts *facts)
 
 char *shown_iommu_node(const Facts *facts)
 {
-    return g_strdup_printf("user %u can read and write " IOMMU_NODE,
-                           geteuid());
+    g_autofree char *user = user_shown(geteuid());
+
+    return g_strdup_printf("%s can read and write " IOMMU_NODE, user);
 }
 
 /*

@@ -17,7 +17,7 @@
 
 /**
  * struct Check - one row
- * @stage: a failure of this stage runs the check
+ * @stage: a failure of this stage runs the check; HOST for none
  * @err: only if its errno is this one; 0 for any
  * @func: the check
  * @name: what qemu-iommufd check calls it, NULL if it makes no sense before
@@ -57,6 +57,7 @@ static const Check host_checks[] = {
     { HOST, 0, check_host_interrupts, "interrupts", NULL, FAIL, "iommu" },
     { HOST, 0, check_unsafe_interrupts, "interrupts", shown_host_interrupts,
       WARN, "iommu" },
+    { HOST, 0, check_guest_memory, "locked-memory", NULL, FAIL },
     { HOST, 0, check_memory_limit, "locked-memory", shown_memory_limit,
       WARN },
     { HOST, 0, NULL, "control-group", shown_control_group },
@@ -67,8 +68,12 @@ static const Check device_checks[] = {
     { IOMMUFD_STAGE_OBJECT_FD, 0, check_object_fd },
 
     { NODE, 0, check_open_limit },
-    { NODE, 0, check_device_there, "device", shown_device, FAIL },
-    { NODE, 0, check_device_iommu, "iommu-group", shown_device_group, FAIL,
+    { NODE, 0, check_device_there, "device", NULL, FAIL },
+    { HOST, 0, check_device_kind, "device", shown_device, FAIL },
+    { HOST, 0, check_device_reset, "reset", shown_device_reset, WARN,
+      "device" },
+    { NODE, 0, check_device_iommu, "iommu-group", NULL, FAIL, "device" },
+    { HOST, 0, check_device_group, "iommu-group", shown_device_group, FAIL,
       "device" },
     { NODE, 0, check_device_driver, "driver", shown_device_driver, FAIL,
       "iommu-group" },
@@ -88,8 +93,8 @@ static const Check device_checks[] = {
     { BIND, EPERM, check_bind_mediated },
     { BIND, EPERM, check_bind_interrupts, "bind", NULL, FAIL, "iommu-group" },
     { BIND, EPERM, check_bind_members, "bind", NULL, FAIL, "iommu-group" },
-    { BIND, EPERM, check_bind_other_vm, "bind", shown_bind, FAIL,
-      "iommu-group" },
+    { BIND, EPERM, check_bind_other_vm, "bind", NULL, FAIL, "iommu-group" },
+    { HOST, 0, check_bind_enabled, "bind", shown_bind, WARN, "iommu-group" },
     { BIND, EPERM, check_bind_permission },
     { BIND, EACCES, check_bind_token, "vf-token", NULL, WARN, "iommu-group" },
     { BIND, EACCES, check_bind_access },

@@ -43,6 +43,7 @@ CheckFunc check_device_nodes;
 CheckFunc check_device_nodes_known;
 CheckFunc check_host_interrupts;
 CheckFunc check_unsafe_interrupts;
+CheckFunc check_guest_memory;
 CheckFunc check_memory_limit;
 ShownFunc shown_kernel;
 ShownFunc shown_vfio_drivers;
@@ -76,7 +77,10 @@ int node_errno(const Facts *facts, const char *path, dev_t devt, bool *wrong);
 /* check-device.c */
 CheckFunc check_host_iommu;
 CheckFunc check_device_there;
+CheckFunc check_device_kind;
 CheckFunc check_device_iommu;
+CheckFunc check_device_group;
+CheckFunc check_device_reset;
 CheckFunc check_device_driver;
 CheckFunc check_device_number;
 CheckFunc check_device_node;
@@ -84,6 +88,7 @@ ShownFunc shown_device;
 ShownFunc shown_device_group;
 ShownFunc shown_device_driver;
 ShownFunc shown_device_node;
+ShownFunc shown_device_reset;
 /* The kernel provides no device nodes, so that nothing is at @path */
 IOMMUFDFinding *no_device_nodes(const Facts *facts, const char *path);
 
@@ -99,6 +104,7 @@ CheckFunc check_bind_mediated;
 CheckFunc check_bind_interrupts;
 CheckFunc check_bind_members;
 CheckFunc check_bind_other_vm;
+CheckFunc check_bind_enabled;
 CheckFunc check_bind_permission;
 CheckFunc check_bind_token;
 CheckFunc check_bind_access;
@@ -133,6 +139,12 @@ CheckFunc check_map_backing;
 CheckFunc check_map_address;
 CheckFunc check_map_rest;
 
+/* A finding of interrupts that are not isolated; @maybe for a doubt */
+IOMMUFDFinding *interrupts_finding(IOMMUFDHost *host, int err,
+                                   const char *devices, const char *members,
+                                   bool maybe);
+/* "root" or "user N" */
+char *user_shown(uint64_t uid);
 /* The names, at most a few of them */
 char *join_some(const GPtrArray *names);
 /* A size of memory, most of which are whole numbers in some unit */

@@ -59,6 +59,7 @@ struct IOMMUFDHost {
     dev_t iommufd_devt;
     bool interrupts_read;
     IOMMUFDInterrupts interrupts;
+    bool has_its;
     Locked *locked;
     /* from a dev_t (as gint64) to the process that has it open */
     GHashTable *holders;
@@ -70,6 +71,10 @@ struct IOMMUFDHost {
     HostUses *uses;
     /* the kernel may be asked who has a disk */
     bool asks_kernel;
+    /* QEMU will run as this user, for a guest with this memory */
+    bool has_guest;
+    uid_t guest_uid;
+    uint64_t guest_memory;
 };
 
 /* False only if there is none, rather than one that cannot be read */
@@ -82,6 +87,10 @@ bool host_kernel_before(IOMMUFDHost *host, unsigned int major,
 char host_option(IOMMUFDHost *host, const char *option);
 /* A path with the kernel's release in place of @; NULL if it cannot be */
 char *host_kernel_file(IOMMUFDHost *host, const char *format);
+/* Is it a virtual machine itself, as far as it shows? */
+bool host_is_vm(IOMMUFDHost *host);
+/* Was the kernel started with this word? */
+bool host_started_with(IOMMUFDHost *host, const char *word);
 bool host_ships_module(IOMMUFDHost *host, const char *module);
 /* Has the kernel an iommufd?  If so, *@devt is its number. */
 IOMMUFDSeen host_iommufd(IOMMUFDHost *host, dev_t *devt);

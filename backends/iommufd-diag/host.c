@@ -160,6 +160,37 @@ bool host_ships_module(IOMMUFDHost *host, const char *module)
     return false;
 }
 
+bool host_started_with(IOMMUFDHost *host, const char *word)
+{
+    g_autofree char *line = dir_text(host->dir, "proc/cmdline");
+    g_auto(GStrv) words = g_strsplit_set(line ?: "", "\n ", -1);
+
+    return g_strv_contains((const char *const *)words, word);
+}
+
+/* Firmware says whose it is, and processors of x86 say so of themselves */
+bool host_is_vm(IOMMUFDHost *host)
+{
+    static const char *const vendors[] = {
+        "QEMU", "KVM", "Red Hat", "VMware, Inc.", "innotek GmbH", "Xen",
+        "OpenStack Foundation", NULL,
+    };
+    g_autofree char *vendor = dir_attr(host->dir,
+                                       "sys/class/dmi/id/sys_vendor");
+    g_autofree char *product = dir_attr(host->dir,
+                                        "sys/class/dmi/id/product_name");
+    g_autofree char *flags = NULL;
+
+    if ((vendor && g_strv_contains(vendors, vendor)) ||
+        !g_strcmp0(product, "Virtual Machine")) {
+        return true;
+    }
+    dir_find_line(host->dir, "proc/cpuinfo", " hypervisor", &flags);
+    /* Where Xen runs, so does its host */
+    return flags && dir_seen(host->dir, "proc/xen/capabilities") !=
+           IOMMUFD_SEEN_YES;
+}
+
 static IOMMUFDSeen read_iommufd(IOMMUFDHost *host)
 {
     g_autofree char *line = NULL;
@@ -195,13 +226,27 @@ IOMMUFDSeen host_iommufd(IOMMUFDHost *host, dev_t *devt)
  * Interrupts
  */
 
-/* x86 has an IO-APIC, whose name starts with IR- if it remaps */
-static bool match_remapping(const char *line, void *opaque)
-{
-    bool *known = opaque;
+/*
+ * x86 has an IO-APIC, whose name starts with IR- if it remaps.  Arm has an
+ * ITS, which tells devices apart, or a GICv2m, which does not.
+ */
+typedef struct Controllers {
+    bool remaps;
+    bool io_apic;
+    bool its;
+    bool gicv2m;
+} Controllers;
 
-    *known |= !!strstr(line, "IO-APIC");
-    return strstr(line, " IR-");
+/* Goes on to the end */
+static bool note_controller(const char *line, void *opaque)
+{
+    Controllers *seen = opaque;
+
+    seen->remaps |= !!strstr(line, " IR-");
+    seen->io_apic |= !!strstr(line, "IO-APIC");
+    seen->its |= !!strstr(line, " ITS-");
+    seen->gicv2m |= !!strstr(line, " GICv2m");
+    return false;
 }
 
 const IOMMUFDInterrupts *iommufd_host_interrupts(IOMMUFDHost *host)
@@ -212,17 +257,19 @@ const IOMMUFDInterrupts *iommufd_host_interrupts(IOMMUFDHost *host)
         const char *path =
             "sys/module/iommufd/parameters/allow_unsafe_interrupts";
         g_autofree char *parameter = dir_attr(host->dir, path);
-        g_autofree char *remapped = NULL;
+        Controllers seen = { };
 
         host->interrupts_read = true;
         interrupts->parameter = parameter ? IOMMUFD_SEEN_YES :
                                 dir_seen(host->dir, path) == IOMMUFD_SEEN_NO ?
                                 IOMMUFD_SEEN_NO : IOMMUFD_SEEN_UNKNOWN;
         interrupts->allow_unsafe = !g_strcmp0(parameter, "Y");
-        dir_find(host->dir, "proc/interrupts", match_remapping,
-                 &interrupts->known, &remapped);
-        interrupts->isolated = remapped;
-        interrupts->known |= interrupts->isolated;
+        dir_find(host->dir, "proc/interrupts", note_controller, &seen, NULL);
+        /* With both it depends on the device */
+        interrupts->isolated = seen.remaps || (seen.its && !seen.gicv2m);
+        host->has_its = seen.its;
+        interrupts->known = seen.io_apic || interrupts->isolated;
+        interrupts->gicv2m = seen.gicv2m && !seen.its && !interrupts->known;
     }
     return interrupts;
 }
@@ -290,6 +337,13 @@ const Locked *host_locked(IOMMUFDHost *host)
         .locked = status_number(status, "VmLck:", 10, 0) * KIB,
     };
     return host->locked;
+}
+
+void iommufd_host_assume_guest(IOMMUFDHost *host, uid_t uid, uint64_t memory)
+{
+    host->has_guest = true;
+    host->guest_uid = uid;
+    host->guest_memory = memory;
 }
 
 Cgroup host_cgroup(IOMMUFDHost *host)

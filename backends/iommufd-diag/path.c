@@ -190,7 +190,7 @@ bool dir_find(Dir dir, const char *name, LineMatch *match, void *opaque,
 {
     int fd = open_regular(dir, name);
     gzFile gz = fd < 0 ? NULL : gzdopen(fd, "r");
-    g_autofree char *buf = g_malloc(ATTR_MAX);
+    g_autofree char *buf = g_malloc(TEXT_MAX);
     bool seen = false, found = false;
 
     if (line) {
@@ -202,7 +202,7 @@ bool dir_find(Dir dir, const char *name, LineMatch *match, void *opaque,
         }
         return false;
     }
-    while (gztell(gz) < LINES_MAX && gzgets(gz, buf, ATTR_MAX)) {
+    while (gztell(gz) < LINES_MAX && gzgets(gz, buf, TEXT_MAX)) {
         seen = true;
         found = match(buf, opaque);
         if (found) {

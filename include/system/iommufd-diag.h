@@ -330,15 +330,29 @@ GPtrArray *iommufd_host_vfio_devices(IOMMUFDHost *host);
 GPtrArray *iommufd_host_unseen(IOMMUFDHost *host);
 
 /**
+ * iommufd_host_assume_guest: say what QEMU will run as, and for which guest
+ * @host: the host
+ * @uid: the user that QEMU will run as, without capabilities
+ * @memory: bytes of the guest's memory, 0 if not known
+ *
+ * The check of locked memory judges for that, with the limit that this process
+ * has.
+ */
+void iommufd_host_assume_guest(IOMMUFDHost *host, uid_t uid, uint64_t memory);
+
+/**
  * struct IOMMUFDInterrupts - can devices send any interrupt to the host?
  * @known: the host shows whether interrupts are remapped
  * @isolated: they are
+ * @gicv2m: it is not known, but those that are seen go through a GICv2m of
+ *     Arm, which does not isolate them
  * @parameter: iommufd shows its parameter allow_unsafe_interrupts
  * @allow_unsafe: that lets devices be bound all the same
  */
 typedef struct IOMMUFDInterrupts {
     bool known;
     bool isolated;
+    bool gicv2m;
     IOMMUFDSeen parameter;
     bool allow_unsafe;
 } IOMMUFDInterrupts;

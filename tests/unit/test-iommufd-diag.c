@@ -1664,6 +1664,104 @@ static void test_plan(void)
     host_free(root);
 }
 
+static GPtrArray *check_again(const char *root, IOMMUFDHost **host,
+                              const char *path)
+{
+    g_clear_pointer(host, iommufd_host_free);
+    *host = iommufd_host_new(root);
+    return iommufd_check_device(iommufd_host_device(*host, path));
+}
+
+static void test_kind(void)
+{
+    g_autoptr(IOMMUFDHost) host = NULL;
+    char *root = host_new();
+
+    host_dir(root, "sys/bus/fsl-mc/devices/dprc.2");
+    check_result(check_again(root, &host, "/sys/bus/fsl-mc/devices/dprc.2"),
+                 "device", FAIL,
+                 "QEMU has no device with iommufd= for one of bus 'fsl-mc': "
+                 "/sys/bus/fsl-mc/devices/dprc.2");
+    host_file(root, MDEV "/mdev_type/device_api", "vfio-platform\n");
+    check_result(check_again(root, &host, MDEV), "device", FAIL,
+                 "QEMU has no device with iommufd= for a mediated device of "
+                 "kind 'vfio-platform': " MDEV);
+    host_file(root, MDEV "/mdev_type/device_api", "vfio-ccw\n");
+    check_result(check_again(root, &host, MDEV), "device", PASS,
+                 "device on bus mdev");
+    host_free(root);
+}
+
+static void test_reset(void)
+{
+    g_autoptr(IOMMUFDHost) host = NULL;
+    char *root = host_new();
+
+    host_kernel(root, NULL);
+    host_pci(root, BDF, "12");
+    host_pci(root, "0000:00:05.1", "12");
+    check_result(check_again(root, &host, PCI_DEV), "reset", WARN,
+                 "the kernel knows no way to reset the device: " PCI_DEV
+                 "/reset_method is missing or empty");
+    host_file(root, REAL_DEV "/reset_method", "\n");
+    check_result(check_again(root, &host, PCI_DEV), "reset", WARN,
+                 "the kernel knows no way to reset the device: " PCI_DEV
+                 "/reset_method is missing or empty");
+    host_file(root, REAL_DEV "/reset_method", "bus\n");
+    check_result(check_again(root, &host, PCI_DEV), "reset", WARN,
+                 "the device can only be reset with its bus, and so with "
+                 "0000:00:05.1: " PCI_DEV "/reset_method");
+    host_file(root, REAL_DEV "/reset_method", "pm bus\n");
+    check_result(check_again(root, &host, PCI_DEV), "reset", PASS,
+                 "can be reset (pm bus)");
+    host_free(root);
+}
+
+static GPtrArray *check_guest(const char *root, IOMMUFDHost **host, uid_t uid,
+                              uint64_t memory)
+{
+    g_clear_pointer(host, iommufd_host_free);
+    *host = iommufd_host_new(root);
+    iommufd_host_assume_guest(*host, uid, memory);
+    return iommufd_check_host(*host, true);
+}
+
+/* What this process may do does not count for the user that QEMU runs as */
+static void test_guest_memory(void)
+{
+    const uint64_t gib = 1024 * 1024 * 1024ULL;
+    g_autoptr(IOMMUFDHost) host = NULL;
+    char *root = host_new();
+
+    host_limit(root, "2147483648");
+    host_status(root, "self", 0, "0", "000001ffffffffff");
+    host_file(root, "proc/self/uid_map", "0 0 4294967295\n");
+    host = iommufd_host_new(root);
+    check_result(iommufd_check_host(host, true), "locked-memory", PASS,
+                 geteuid() ? "no limit for user 65534 (CAP_IPC_LOCK)" :
+                 "no limit for root (CAP_IPC_LOCK)");
+    check_result(check_guest(root, &host, 107, 4 * gib), "locked-memory", FAIL,
+                 "the limit of locked memory (RLIMIT_MEMLOCK) is 2 GiB for "
+                 "user 107 without capabilities, and all 4 GiB of the guest's "
+                 "memory are locked");
+    check_result(check_guest(root, &host, 0, 3 * gib), "locked-memory",
+                 FAIL, "the limit of locked memory (RLIMIT_MEMLOCK) is 2 GiB "
+                 "for root without capabilities, and all 3 GiB of "
+                 "the guest's memory are locked");
+    check_result(check_guest(root, &host, 107, 2 * gib), "locked-memory", PASS,
+                 "user 107 may lock 2 GiB, and the guest has 2 GiB");
+    check_result(check_guest(root, &host, 107, 0), "locked-memory", PASS,
+                 "user 107 may lock 2 GiB");
+    host_limit(root, "8388608");
+    check_result(check_guest(root, &host, 107, 0), "locked-memory", WARN,
+                 "the limit of locked memory (RLIMIT_MEMLOCK) is 8 MiB for "
+                 "user 107 without capabilities");
+    host_limit(root, "unlimited");
+    check_result(check_guest(root, &host, 107, 4 * gib), "locked-memory", PASS,
+                 "no limit for user 107");
+    host_free(root);
+}
+
 int main(int argc, char **argv)
 {
     /* All tests, and root, without whom some are skipped */
@@ -1719,6 +1817,9 @@ int main(int argc, char **argv)
     g_test_add_func("/iommufd-diag/map/odd-name", test_map_odd_name);
     g_test_add_func("/iommufd-diag/check/vfio-driver", test_vfio_driver);
     g_test_add_func("/iommufd-diag/check/plan", test_plan);
+    g_test_add_func("/iommufd-diag/check/kind", test_kind);
+    g_test_add_func("/iommufd-diag/check/reset", test_reset);
+    g_test_add_func("/iommufd-diag/check/guest-memory", test_guest_memory);
     g_test_add_func("/iommufd-diag/map/address", test_map_address);
     g_test_add_func("/iommufd-diag/map/backing", test_map_backing);
 
