@@ -19,7 +19,7 @@ help:
 	@echo 'make refresh             write the patch files from the prepared trees'
 	@echo 'make mail TOPIC=...      write the mails of a topic of the patches, and say where to send them'
 	@echo 'make lab                 a console in the lab; RUN=script runs that, KERNEL=variant picks a kernel'
-	@echo 'make fuzz                fuzz the diagnosis for SECONDS=600 (needs clang)'
+	@echo 'make fuzz                fuzz the diagnosis and the tool, SECONDS=600 each (needs clang)'
 	@echo 'make bench               measure'
 	@echo 'make install             PREFIX=$(PREFIX) DESTDIR='
 	@echo
@@ -56,6 +56,7 @@ lab: build
 
 fuzz:
 	@tests/fuzz/run $(SECONDS)
+	@tests/fuzz/tool $(SECONDS)
 
 bench: build
 	@tests/bench/run

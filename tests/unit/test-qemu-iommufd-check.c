@@ -738,15 +738,17 @@ static void test_strange_names(void)
 
     host_device(c.root, "mdev", "\033]0;\377");
     host_device(c.root, "mdev", "\342\200\256\302\233");
+    host_device(c.root, "mdev", "\342\200\250");
     host_device(c.root, "mdev", "\303\244");
     host_driver(c.root, "mdev/\303\244", "\033[31m\377");
     case_run(&c, (char **)all);
     check_safe(c.text.out);
     check_safe(c.verbose.out);
     g_assert_true(g_utf8_validate(c.json.out, -1, NULL));
-    /* escaped, turned around, and as it is */
+    /* escaped, turned around, another line, and as it is */
     case_expect(&c, "shows", "\\033]0;\\377 ");
     case_expect(&c, "shows", "\\342\\200\\256\\302\\233 ");
+    case_expect(&c, "shows", "\\342\\200\\250 ");
     case_expect(&c, "shows", "\303\244 ");
     case_run(&c, (char **)one);
     check_safe(c.text.out);

@@ -44,7 +44,8 @@ char *output_safe(const char *text)
         bool valid = !(c & 0x80000000);
         size_t len = valid ? g_utf8_next_char(text) - text : 1;
 
-        if (valid && g_unichar_isprint(c)) {
+        if (valid && g_unichar_isprint(c) &&
+            (c == ' ' || !g_unichar_isspace(c))) {
             g_string_append_len(safe, text, len);
         } else {
             for (size_t i = 0; i < len; i++) {
