@@ -248,7 +248,7 @@ GPtrArray *iommufd_host_vfio_devices(IOMMUFDHost *host)
  * The IOMMU group
  */
 
-GPtrArray *iommufd_device_group(const IOMMUFDHostDevice *device)
+static GPtrArray *read_group(const IOMMUFDHostDevice *device)
 {
     Dir dir = device_dir(device);
     g_autoptr(GPtrArray) names = dir_list(dir, "iommu_group/devices");
@@ -264,6 +264,24 @@ GPtrArray *iommufd_device_group(const IOMMUFDHostDevice *device)
                                                  names->pdata[i], NULL);
 
         g_ptr_array_add(members, get_device(device->host, path, false));
+    }
+    return members;
+}
+
+/* Many devices can be in one, and each asks for all */
+GPtrArray *iommufd_device_group(const IOMMUFDHostDevice *device)
+{
+    GHashTable *groups = device->host->groups;
+    GPtrArray *members = device->group ?
+                         g_hash_table_lookup(groups, device->group) : NULL;
+
+    if (members) {
+        return g_ptr_array_ref(members);
+    }
+    members = read_group(device);
+    if (members && device->group) {
+        g_hash_table_insert(groups, g_strdup(device->group),
+                            g_ptr_array_ref(members));
     }
     return members;
 }

@@ -50,6 +50,8 @@ struct IOMMUFDHost {
     int64_t deadline;
     /* by the real path of the device, or by the path if it is not known */
     GHashTable *devices;
+    /* from the number of an IOMMU group to its members */
+    GHashTable *groups;
     char *release;
     /* values of the options with VFIO or IOMMUFD in the name, or NULL */
     GHashTable *options;

@@ -39,12 +39,15 @@ IOMMUFDHost *iommufd_host_new(const char *root)
     host->dir = (Dir) { host->root, "/" };
     host->devices = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                           host_device_free);
+    host->groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                         (GDestroyNotify)g_ptr_array_unref);
     return host;
 }
 
 void iommufd_host_free(IOMMUFDHost *host)
 {
     if (host) {
+        g_hash_table_unref(host->groups);
         g_hash_table_unref(host->devices);
         g_clear_pointer(&host->options, g_hash_table_unref);
         g_clear_pointer(&host->holders, g_hash_table_unref);

@@ -40,6 +40,8 @@ struct HostUses {
     /* the names of swap space, and of members of a mounted btrfs */
     GHashTable *swaps;
     GHashTable *btrfs;
+    /* what was found out of a device, which groups ask for again and again */
+    GHashTable *found;
 };
 
 /* The uses from the least to the most important; the most important is told */
@@ -56,6 +58,14 @@ typedef struct Use {
     Weight weight;
     char *text;
 } Use;
+
+static void use_free(void *opaque)
+{
+    Use *use = opaque;
+
+    g_free(use->text);
+    g_free(use);
+}
 
 /* Takes the text over */
 static void note(Use *use, Weight weight, char *text)
@@ -234,6 +244,7 @@ static HostUses *host_uses(IOMMUFDHost *host)
                                         NULL);
     uses->btrfs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                         g_free);
+    uses->found = g_hash_table_new_full(NULL, NULL, NULL, use_free);
     for (guint i = 0; i < uses->disks->len; i++) {
         find_controllers(host, uses->disks->pdata[i]);
     }
@@ -253,6 +264,7 @@ void host_uses_free(HostUses *uses)
         g_hash_table_unref(uses->mounted_names);
         g_hash_table_unref(uses->swaps);
         g_hash_table_unref(uses->btrfs);
+        g_hash_table_unref(uses->found);
         g_free(uses);
     }
 }
@@ -681,30 +693,42 @@ static void note_rest(const IOMMUFDHostDevice *device, Use *use)
 void iommufd_host_ask_kernel(IOMMUFDHost *host)
 {
     host->asks_kernel = g_str_equal(host->root, "/");
+    g_clear_pointer(&host->uses, host_uses_free);
+}
+
+static Use *find_use(const IOMMUFDHostDevice *device)
+{
+    bool has_host_driver = device->driver &&
+                           !iommufd_device_has_vfio_driver(device) &&
+                           !driver_is_stub(device->driver);
+    Use *use = g_new0(Use, 1);
+
+    if (device->real) {
+        note_disks(device, use);
+        note_nets(device, has_host_driver, use);
+        note_chars(device, use);
+        note_rest(device, use);
+    }
+    if (device->host->uses->hidden || !device->real ||
+        device->driver_seen == IOMMUFD_SEEN_UNKNOWN ||
+        (has_host_driver && !use->text)) {
+        note(use, WEIGHT_UNKNOWN, g_strdup("may be in use, for what cannot be "
+                                           "seen"));
+    }
+    return use;
 }
 
 char *iommufd_device_use(const IOMMUFDHostDevice *device, IOMMUFDSeen *in_use)
 {
     HostUses *uses = host_uses(device->host);
-    bool has_host_driver = device->driver &&
-                           !iommufd_device_has_vfio_driver(device) &&
-                           !driver_is_stub(device->driver);
-    Use use = { };
+    Use *use = g_hash_table_lookup(uses->found, device);
 
-    if (device->real) {
-        note_disks(device, &use);
-        note_nets(device, has_host_driver, &use);
-        note_chars(device, &use);
-        note_rest(device, &use);
+    if (!use) {
+        use = find_use(device);
+        g_hash_table_insert(uses->found, (void *)device, use);
     }
-    if (uses->hidden || !device->real ||
-        device->driver_seen == IOMMUFD_SEEN_UNKNOWN ||
-        (has_host_driver && !use.text)) {
-        note(&use, WEIGHT_UNKNOWN, g_strdup("may be in use, for what cannot "
-                                            "be seen"));
-    }
-    *in_use = use.weight >= WEIGHT_USED ? IOMMUFD_SEEN_YES :
-              use.weight == WEIGHT_UNKNOWN ? IOMMUFD_SEEN_UNKNOWN :
+    *in_use = use->weight >= WEIGHT_USED ? IOMMUFD_SEEN_YES :
+              use->weight == WEIGHT_UNKNOWN ? IOMMUFD_SEEN_UNKNOWN :
               IOMMUFD_SEEN_NO;
-    return use.text;
+    return g_strdup(use->text);
 }

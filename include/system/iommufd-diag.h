@@ -427,7 +427,7 @@ void iommufd_device_plan(IOMMUFDHostDevice *device, const char *driver);
  * @device: the device
  *
  * Returns: an array of #IOMMUFDHostDevice, with the device itself, that the
- * caller frees; NULL if the members cannot be seen.
+ * caller releases and does not change; NULL if the members cannot be seen.
  */
 GPtrArray *iommufd_device_group(const IOMMUFDHostDevice *device);
 

@@ -1626,8 +1626,8 @@ static void test_plan(void)
     /* Names can be anything, and what is said of them is text */
     host_pci(root, "0000:00:0\033[1m\377", "12");
     check_result(check_planned(root, &host, "xe-vfio-pci"), "iommu-group",
-                 PASS, "group 12, shared with 0000:00:0\\033[1m\\377 (no driver), "
-                 "0000:00:05.1 (snd)");
+                 PASS, "group 12, shared with 0000:00:0\\033[1m\\377 (no "
+                 "driver), 0000:00:05.1 (snd)");
     host_dir(root, "sys/bus/pci/drivers/xe-vfio-pci");
     check_result(check_planned(root, &host, "xe-vfio-pci"), "driver", PASS,
                  "will be bound to xe-vfio-pci");
