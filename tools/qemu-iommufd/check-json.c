@@ -111,6 +111,14 @@ void check_print_json(const Report *report)
     add_checks(json, report->checks);
     json_builder_end_object(json);
 
+    if (report->domain) {
+        json_builder_set_member_name(json, "domain");
+        json_builder_begin_object(json);
+        add_member(json, "name", report->domain->name);
+        add_checks(json, report->domain_checks);
+        json_builder_end_object(json);
+    }
+
     json_builder_set_member_name(json, "devices");
     json_builder_begin_array(json);
     for (guint i = 0; i < report->devices->len; i++) {

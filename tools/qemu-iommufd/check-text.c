@@ -15,10 +15,11 @@
 #define CHECK_WIDTH 14
 /* verdict, check, and what is between them and before */
 #define INDENT      (2 + 4 + 2 + CHECK_WIDTH + 1)
-#define HOST_INDENT 9
+#define HEAD_INDENT 9
 #define GAP         2
 /* What is left of a name that does not fit: "[10de:2330]" */
 #define NAME_MIN    11
+#define DRIVER_MIN  10
 /* Of devices that fail alike */
 #define DETAILED    3
 #define LISTED      3
@@ -189,7 +190,7 @@ static char *host_summary(const GPtrArray *checks)
     for (guint i = 0; i < checks->len; i++) {
         const IOMMUFDResult *check = checks->pdata[i];
         const char *name = check->check;
-        const char *before = text->len ? ", " : " ";
+        const char *before = text->len ? ", " : "";
 
         if (check->verdict != IOMMUFD_VERDICT_PASS) {
             continue;
@@ -209,22 +210,43 @@ static char *host_summary(const GPtrArray *checks)
     return g_string_free(text, false);
 }
 
-static void add_host(GString *out, const Report *report, bool verbose)
+/* One line, and the checks that are of interest below */
+static void add_section(GString *out, const char *title, const char *summary,
+                        const GPtrArray *checks, bool verbose)
 {
-    IOMMUFDVerdict verdict = iommufd_results_verdict(report->checks);
+    IOMMUFDVerdict verdict = iommufd_results_verdict(checks);
     const char *words = verdict == IOMMUFD_VERDICT_FAIL ? "not ready" :
                         verdict == IOMMUFD_VERDICT_WARN ?
                         "ready, with warnings" : "ready";
+
+    g_string_append_printf(out, "%-*s", HEAD_INDENT, title);
+    add_coloured(out, words, verdict);
+    g_string_append(out, ": ");
+    add_wrapped(out, summary, HEAD_INDENT + strlen(words) + 2, HEAD_INDENT);
+    for (guint i = 0; i < checks->len; i++) {
+        if (verbose || is_bad(checks->pdata[i])) {
+            add_check(out, checks->pdata[i]);
+        }
+    }
+}
+
+static void add_host(GString *out, const Report *report, bool verbose)
+{
     g_autofree char *summary = host_summary(report->checks);
 
-    g_string_append_printf(out, "%-*s", HOST_INDENT, "Host");
-    add_coloured(out, words, verdict);
-    g_string_append_c(out, ':');
-    add_wrapped(out, summary, HOST_INDENT + strlen(words) + 1, HOST_INDENT);
-    for (guint i = 0; i < report->checks->len; i++) {
-        if (verbose || is_bad(report->checks->pdata[i])) {
-            add_check(out, report->checks->pdata[i]);
-        }
+    add_section(out, "Host", summary, report->checks, verbose);
+}
+
+static void add_domain(GString *out, const Report *report, bool verbose)
+{
+    const Domain *domain = report->domain;
+    g_autofree char *summary = NULL;
+
+    if (domain) {
+        summary = g_strdup_printf("%s, with %u device%s of the host",
+                                  domain->name, domain->hostdevs->len,
+                                  domain->hostdevs->len == 1 ? "" : "s");
+        add_section(out, "Domain", summary, report->domain_checks, verbose);
     }
 }
 
@@ -291,7 +313,7 @@ static Row *row_new(const CheckDevice *device)
 }
 
 /* The numbers in brackets are what can be looked up */
-static char *name_fitted(const char *name, int width)
+static char *fitted(const char *name, int width)
 {
     const char *id = strrchr(name, '[');
     int room = width - (id ? g_utf8_strlen(id, -1) + 3 : 2);
@@ -313,6 +335,10 @@ static void add_table(GString *out, const GPtrArray *rows, int columns)
     static const char *const titles[] = {
         "DEVICE", "NAME", "GROUP", "DRIVER", "NODE", "RESULT",
     };
+    static const struct {
+        int column;
+        int least;
+    } shrinking[] = { { NAME, NAME_MIN }, { DRIVER, DRIVER_MIN } };
     int widths[COLUMNS];
     int over = (columns - 1) * GAP - terminal_width();
 
@@ -325,18 +351,20 @@ static void add_table(GString *out, const GPtrArray *rows, int columns)
         }
         over += widths[i];
     }
-    if (over > 0) {
-        widths[NAME] = MAX(widths[NAME] - over, MIN(widths[NAME], NAME_MIN));
+    for (size_t i = 0; i < G_N_ELEMENTS(shrinking) && over > 0; i++) {
+        int *width = &widths[shrinking[i].column];
+        int less = MIN(over, MAX(*width - shrinking[i].least, 0));
+
+        *width -= less;
+        over -= less;
     }
     for (guint j = 0; j <= rows->len; j++) {
         const Row *row = j ? rows->pdata[j - 1] : NULL;
 
         for (int i = 0; i < columns; i++) {
-            const char *cell = row ? row->cells[i] : titles[i];
-            g_autofree char *name = i == NAME ?
-                                    name_fitted(cell, widths[i]) : NULL;
+            g_autofree char *cell = fitted(row ? row->cells[i] : titles[i],
+                                           widths[i]);
 
-            cell = name ?: cell;
             if (row && i == RESULT) {
                 add_coloured(out, cell, row->verdict);
             } else {
@@ -480,20 +508,27 @@ static char *verdict_not_ready(const Report *report)
     g_autoptr(GPtrArray) causes = causes_of(report->checks,
                                             IOMMUFD_VERDICT_FAIL);
     g_autoptr(GPtrArray) failed = devices_with(report, IOMMUFD_VERDICT_FAIL);
+    g_autoptr(GPtrArray) of_domain = causes_of(report->domain_checks,
+                                               IOMMUFD_VERDICT_FAIL);
     g_autoptr(GString) text = g_string_new("Not ready: ");
-    g_autofree char *of_host = some_of(causes);
-    g_autofree char *of_devices = some_of(failed);
+    g_autofree char *in_host = some_of(causes);
+    g_autofree char *in_domain = some_of(of_domain);
+    g_autofree char *in_devices = some_of(failed);
 
     if (causes->len) {
-        g_string_append_printf(text, "the host fails (%s)%s", of_host,
-                               failed->len ? ", and " : "");
+        g_string_append_printf(text, "the host fails (%s)", in_host);
+    }
+    if (of_domain->len) {
+        g_string_append_printf(text, "%sthe domain fails (%s)",
+                               causes->len ? ", " : "", in_domain);
     }
     if (failed->len) {
+        g_string_append(text, causes->len || of_domain->len ? ", and " : "");
         g_string_append_printf(text, "%u of %u device%s fail%s (%s)",
                                failed->len, report->devices->len,
                                report->devices->len == 1 ? "" : "s",
-                               failed->len == 1 ? "s" : "", of_devices);
-    } else if (!report->devices->len) {
+                               failed->len == 1 ? "s" : "", in_devices);
+    } else if (!report->devices->len && !report->domain) {
         g_string_append(text, "; no device is bound to a VFIO driver");
     }
     g_string_append_c(text, '.');
@@ -530,10 +565,12 @@ void check_print_text(const Report *report, bool verbose)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     g_autofree char *verdict = !report->ready ? verdict_not_ready(report) :
-                               report->devices->len ? verdict_ready(report) :
+                               report->devices->len || report->domain ?
+                               verdict_ready(report) :
                                verdict_host_ready(report);
 
     add_host(out, report, verbose);
+    add_domain(out, report, verbose);
     add_devices(out, report);
     add_idle(out, report);
     add_details(out, report, verbose);

@@ -10,6 +10,7 @@
 #include "backends/iommufd-diag/path.h"
 #include "check.h"
 #include "commands.h"
+#include "parse.h"
 
 #define PCI_DEVICES "/sys/bus/pci/devices"
 
@@ -28,6 +29,8 @@ static void device_free(void *opaque)
 static void report_clear(Report *report)
 {
     g_clear_pointer(&report->checks, g_ptr_array_unref);
+    g_clear_pointer(&report->domain, domain_free);
+    g_clear_pointer(&report->domain_checks, g_ptr_array_unref);
     g_clear_pointer(&report->devices, g_ptr_array_unref);
     g_clear_pointer(&report->idle, g_ptr_array_unref);
     g_clear_pointer(&report->unseen, g_ptr_array_unref);
@@ -80,34 +83,71 @@ static bool has_device(const GPtrArray *devices,
     return false;
 }
 
-/* The devices named, or else all that are bound; NULL or a complaint */
-static char *find_devices(Report *report, char **names)
+/* NULL with a complaint if it is no name of a device */
+static IOMMUFDHostDevice *add_named(Report *report, const char *name,
+                                    char **complaint)
 {
-    g_autoptr(GPtrArray) bound = NULL;
+    g_autofree char *sysfsdev = device_sysfsdev(report->host, name,
+                                                complaint);
+    IOMMUFDHostDevice *facts = sysfsdev ?
+                               iommufd_host_device(report->host, sysfsdev) :
+                               NULL;
 
-    for (char **name = names; name && *name; name++) {
-        char *reason = NULL;
-        g_autofree char *sysfsdev = device_sysfsdev(report->host, *name,
-                                                    &reason);
-        IOMMUFDHostDevice *facts;
+    if (facts && !has_device(report->devices, facts)) {
+        add_device(report->devices, name, facts);
+    }
+    return facts;
+}
 
-        if (!sysfsdev) {
-            return reason;
-        }
-        facts = iommufd_host_device(report->host, sysfsdev);
-        if (!has_device(report->devices, facts)) {
-            add_device(report->devices, *name, facts);
+static char *add_hostdevs(Report *report)
+{
+    const GPtrArray *hostdevs = report->domain->hostdevs;
+    char *complaint = NULL;
+
+    for (guint i = 0; i < hostdevs->len && !complaint; i++) {
+        const Hostdev *hostdev = hostdevs->pdata[i];
+        IOMMUFDHostDevice *facts = add_named(report, hostdev->name,
+                                             &complaint);
+
+        if (facts && hostdev->managed) {
+            g_autofree char *driver = hostdev->driver ?
+                g_strdup(hostdev->driver) :
+                iommufd_device_vfio_driver(facts, NULL);
+
+            iommufd_device_plan(facts, driver);
         }
     }
-    if (report->devices->len) {
-        return NULL;
-    }
-    bound = iommufd_host_vfio_devices(report->host);
+    return complaint;
+}
+
+static void add_bound(Report *report)
+{
+    g_autoptr(GPtrArray) bound = iommufd_host_vfio_devices(report->host);
+
     for (guint i = 0; i < bound->len; i++) {
         IOMMUFDHostDevice *facts = iommufd_host_device(report->host,
                                                        bound->pdata[i]);
 
         add_device(report->devices, facts->name, facts);
+    }
+}
+
+/* Those named and of the domain, or else all that are bound */
+static char *find_devices(Report *report, char **names)
+{
+    char *complaint = NULL;
+
+    for (char **name = names; name && *name && !complaint; name++) {
+        add_named(report, *name, &complaint);
+    }
+    if (complaint) {
+        return complaint;
+    }
+    if (report->domain) {
+        return add_hostdevs(report);
+    }
+    if (!report->devices->len) {
+        add_bound(report);
     }
     return NULL;
 }
@@ -192,10 +232,12 @@ static void look(Report *report)
         worst = MAX(worst, iommufd_results_verdict(device->checks));
     }
     report->checks = iommufd_check_host(report->host, physical);
+    report->domain_checks = domain_check(report->domain, report->root);
+    worst = MAX(worst, iommufd_results_verdict(report->domain_checks));
     report->unseen = iommufd_host_unseen(report->host);
     report->ready = MAX(worst, iommufd_results_verdict(report->checks)) <
                     IOMMUFD_VERDICT_FAIL;
-    if (!report->devices->len) {
+    if (!report->devices->len && !report->domain) {
         find_idle(report);
     }
     pci_names_read(report->root, report->devices);
@@ -217,6 +259,9 @@ static const char help[] =
 "\n"
 "  -v, --verbose    show also what is as it should be\n"
 "  --json           print JSON, as qemu-iommufd-check.schema.json describes it\n"
+"  --user USER      judge for a QEMU that runs as USER, a name or UID[:GID]\n"
+"  --memory SIZE    with --user: and has a guest of SIZE bytes, with K, M, G or T\n"
+"  --libvirt FILE   check the devices of a domain of libvirt, FILE is its XML\n"
 "  --root DIR       look at the host below DIR\n"
 "  -h, --help       show this help\n"
 "\n"
@@ -229,9 +274,34 @@ static int usage(const char *message)
     return STATUS_USAGE;
 }
 
+/* What QEMU is to be; NULL or a complaint */
+static char *assume_guest(Report *report, const char *who, const char *size)
+{
+    char *complaint = NULL;
+    uint64_t memory = 0;
+    User *user;
+
+    if (size && (!parse_size(size, &memory) || memory == UINT64_MAX)) {
+        return g_strdup_printf("--memory is a number of bytes, with K, M, G "
+                               "or T, not '%s'", size);
+    }
+    if (!who) {
+        return size ? g_strdup("--memory needs --user") : NULL;
+    }
+    user = parse_user(who, &complaint);
+    if (user) {
+        iommufd_host_assume_guest(report->host, user->uid, memory);
+    }
+    user_free(user);
+    return complaint;
+}
+
 int cmd_check(int argc, char **argv)
 {
     g_autofree char *root = NULL;
+    g_autofree char *domain = NULL;
+    g_autofree char *user = NULL;
+    g_autofree char *memory = NULL;
     gboolean json = false;
     gboolean verbose = false;
     gboolean wants_help = false;
@@ -240,6 +310,9 @@ int cmd_check(int argc, char **argv)
         { "help", 'h', 0, G_OPTION_ARG_NONE, &wants_help, NULL, NULL },
         { "json", 0, 0, G_OPTION_ARG_NONE, &json, NULL, NULL },
         { "verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, NULL, NULL },
+        { "libvirt", 0, 0, G_OPTION_ARG_FILENAME, &domain, NULL, NULL },
+        { "user", 0, 0, G_OPTION_ARG_FILENAME, &user, NULL, NULL },
+        { "memory", 0, 0, G_OPTION_ARG_FILENAME, &memory, NULL, NULL },
         { "root", 0, 0, G_OPTION_ARG_FILENAME, &root, NULL, NULL },
         { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &names,
           NULL, NULL },
@@ -270,7 +343,13 @@ int cmd_check(int argc, char **argv)
     report.host = iommufd_host_new(root);
     report.devices = g_ptr_array_new_with_free_func(device_free);
     report.idle = g_ptr_array_new_with_free_func(device_free);
-    complaint = find_devices(&report, names);
+    complaint = assume_guest(&report, user, memory);
+    if (domain && !complaint) {
+        report.domain = domain_read(domain, &complaint);
+    }
+    if (!complaint) {
+        complaint = find_devices(&report, names);
+    }
     if (complaint) {
         return usage(complaint);
     }

@@ -9,6 +9,7 @@
 #ifndef TOOLS_QEMU_IOMMUFD_CHECK_H
 #define TOOLS_QEMU_IOMMUFD_CHECK_H
 
+#include "libvirt.h"
 #include "system/iommufd-diag.h"
 
 /**
@@ -34,6 +35,8 @@ typedef struct CheckDevice {
  * @root: directory below which the host is read
  * @host: the host
  * @checks: of #IOMMUFDResult: those of the host
+ * @domain: the domain of libvirt whose devices these are, or NULL
+ * @domain_checks: of #IOMMUFDResult: those of the domain, empty without one
  * @devices: of #CheckDevice: those that were checked
  * @idle: of #CheckDevice: if there is none of them, what could be assigned
  * @unseen: what this process lacks the rights to see, lines
@@ -43,6 +46,8 @@ typedef struct Report {
     const char *root;
     IOMMUFDHost *host;
     GPtrArray *checks;
+    Domain *domain;
+    GPtrArray *domain_checks;
     GPtrArray *devices;
     GPtrArray *idle;
     GPtrArray *unseen;
