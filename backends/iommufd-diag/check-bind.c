@@ -273,6 +273,8 @@ static char *shown_members(const GPtrArray *members)
 static char *members_cure(const GPtrArray *members)
 {
     GString *cure = g_string_new(NULL);
+    g_autoptr(GPtrArray) unknown = g_ptr_array_new();
+    g_autofree char *shown = NULL;
 
     for (guint i = 0; i < members->len; i++) {
         const IOMMUFDHostDevice *member = members->pdata[i];
@@ -280,21 +282,23 @@ static char *members_cure(const GPtrArray *members)
         g_autofree char *use = iommufd_device_use(member, &in_use);
         g_autofree char *driver = iommufd_device_vfio_driver(member, NULL);
 
-        g_string_append_printf(cure, "%s", i ? "\n" : "");
         if (in_use == IOMMUFD_SEEN_YES) {
             g_string_append_printf(cure, "%s (%s) is the host's own, it %s: "
-                                   "move the card to another slot.",
+                                   "move the card to another slot.\n",
                                    member->name, member->driver, use);
         } else if (in_use == IOMMUFD_SEEN_NO) {
             g_string_append_printf(cure, "Bind %s too: driverctl set-override "
-                                   "%s %s", member->name, member->name,
+                                   "%s %s\n", member->name, member->name,
                                    driver);
         } else {
-            g_string_append_printf(cure, "%s (%s) %s: bind it too only if the "
-                                   "host does not need it, or move the card "
-                                   "to another slot.", member->name,
-                                   member->driver, use);
+            g_ptr_array_add(unknown, member->name);
         }
+    }
+    if (unknown->len) {
+        shown = join_some(unknown);
+        g_string_append_printf(cure, "Whether the host uses %s cannot be "
+                               "judged: bind to a VFIO driver only what it "
+                               "does not need.", shown);
     }
     return g_string_free(cure, false);
 }

@@ -94,7 +94,7 @@ static const Check device_checks[] = {
     { BIND, EPERM, check_bind_interrupts, "bind", NULL, FAIL, "iommu-group" },
     { BIND, EPERM, check_bind_members, "bind", NULL, FAIL, "iommu-group" },
     { BIND, EPERM, check_bind_other_vm, "bind", NULL, FAIL, "iommu-group" },
-    { HOST, 0, check_bind_enabled, "bind", shown_bind, WARN, "iommu-group" },
+    { HOST, 0, check_bind_enabled, "bind", shown_bind, WARN, "driver" },
     { BIND, EPERM, check_bind_permission },
     { BIND, EACCES, check_bind_token, "vf-token", NULL, WARN, "iommu-group" },
     { BIND, EACCES, check_bind_access },
@@ -166,8 +166,9 @@ IOMMUFDFinding *iommufd_diagnose(const char *root,
     facts.who = who ?: "device";
 
     finding = run_stage(&facts, host_checks, G_N_ELEMENTS(host_checks));
-    return finding ?: run_stage(&facts, device_checks,
-                                G_N_ELEMENTS(device_checks));
+    /* Of a device, what belongs to that stage looks at nothing that failed */
+    return finding || failure->stage == HOST ? finding :
+           run_stage(&facts, device_checks, G_N_ELEMENTS(device_checks));
 }
 
 /*
@@ -220,6 +221,12 @@ static GPtrArray *run_all(const Facts *facts, const Check *checks, size_t n)
                                                              g_str_equal,
                                                              NULL)) {
             g_ptr_array_add(failed, (char *)check->name);
+            if (check->shown && !has_result(results, check->name)) {
+                text = g_strdup_printf("not checked, since %s has failed",
+                                       check->needs);
+                add_result(results, check->name, IOMMUFD_VERDICT_SKIP, text,
+                           NULL);
+            }
             continue;
         }
         finding = check->func && !(check->verdict == WARN &&

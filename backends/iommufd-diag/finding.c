@@ -56,7 +56,7 @@ IOMMUFDFinding *finding_new(IOMMUFDCause cause, int err, char *message,
     finding->message = err ? g_strdup_printf("%s: %s", shown, g_strerror(err))
                            : g_steal_pointer(&shown);
     if (remedy && *remedy) {
-        g_autofree char *lines = printable(remedy, "\n");
+        g_autofree char *lines = printable(g_strchomp(remedy), "\n");
 
         finding->remedy = g_strconcat(lines, "\n", NULL);
     }

@@ -466,6 +466,8 @@ const char *iommufd_device_holder(const IOMMUFDHostDevice *device);
  */
 
 typedef enum IOMMUFDVerdict {
+    /* It makes no sense after another check has failed */
+    IOMMUFD_VERDICT_SKIP,
     IOMMUFD_VERDICT_PASS,
     /* A device can be assigned, but there is something to know */
     IOMMUFD_VERDICT_WARN,
@@ -500,7 +502,8 @@ GPtrArray *iommufd_check_host(IOMMUFDHost *host, bool physical);
  * iommufd_check_device: run the checks of a device, up to one that is bound
  * @device: the device
  *
- * A check that needs a failed one is left out.  Nothing is opened.
+ * A check that needs a failed one is skipped.  Nothing is opened, but for what
+ * iommufd_host_ask_kernel() allows.
  *
  * Returns: an array of #IOMMUFDResult that the caller frees.
  */

@@ -200,17 +200,26 @@ static void check_all(const char *root)
 {
     g_autoptr(IOMMUFDHost) host = iommufd_host_new(root);
     g_autoptr(GPtrArray) devices = iommufd_host_vfio_devices(host);
+    IOMMUFDHostDevice *device = iommufd_host_device(host, "/" DEVICE);
+    IOMMUFDSeen in_use;
+    g_autofree char *use = iommufd_device_use(device, &in_use);
+    g_autofree char *driver = iommufd_device_vfio_driver(device, NULL);
     g_autoptr(GPtrArray) of_host = iommufd_check_host(host, true);
-    g_autoptr(GPtrArray) of_device =
-        iommufd_check_device(iommufd_host_device(host, "/" DEVICE));
-    GPtrArray *const both[] = { of_host, of_device };
+    g_autoptr(GPtrArray) of_device = iommufd_check_device(device);
+    g_autoptr(GPtrArray) of_plan = NULL;
+    GPtrArray *all[3] = { of_host, of_device };
 
     for (guint i = 0; i < devices->len; i++) {
         g_assert_true(g_path_is_absolute(devices->pdata[i]));
     }
-    for (size_t i = 0; i < G_N_ELEMENTS(both); i++) {
-        for (guint j = 0; j < both[i]->len; j++) {
-            const IOMMUFDResult *result = both[i]->pdata[j];
+    check_line(use ?: "");
+    g_assert_true(use || in_use == IOMMUFD_SEEN_NO);
+    check_line(driver);
+    iommufd_device_plan(device, driver);
+    all[2] = of_plan = iommufd_check_device(device);
+    for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
+        for (guint j = 0; j < all[i]->len; j++) {
+            const IOMMUFDResult *result = all[i]->pdata[j];
 
             g_assert_true(result->text || result->finding);
             if (result->text) {

@@ -47,6 +47,7 @@ const char *check_message(const IOMMUFDResult *check)
 const char *check_verdict(IOMMUFDVerdict verdict)
 {
     static const char *const verdicts[] = {
+        [IOMMUFD_VERDICT_SKIP] = "skip",
         [IOMMUFD_VERDICT_PASS] = "pass",
         [IOMMUFD_VERDICT_WARN] = "warn",
         [IOMMUFD_VERDICT_FAIL] = "fail",
