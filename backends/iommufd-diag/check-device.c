@@ -323,7 +323,8 @@ static IOMMUFDFinding *driver_refuses(const Facts *facts, const char *driver,
         return finding_bind_refused_bridge(facts->err, driver, path);
     }
     if (dir_number(dir, "sriov_numvfs", &number) && number) {
-        return finding_bind_refused_vfs(facts->err, driver, number, path);
+        return finding_bind_refused_vfs(facts->err, driver, number, path,
+                                        facts->device->path);
     }
     return g_str_equal(driver, "vfio-pci") && on_denylist(facts) ?
            finding_bind_refused_denylist(facts->err, driver, path) : NULL;

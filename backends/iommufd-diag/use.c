@@ -567,9 +567,17 @@ static void note_char(IOMMUFDHost *host, const char *name, dev_t devt,
                       Use *use)
 {
     g_autofree char *shown = g_strescape(name, NULL);
+    g_autofree char *number = g_strdup_printf(" %u:%u\n", major(devt),
+                                              minor(devt));
+    g_autofree char *console = NULL;
     const char *holder = host_holder(host, devt);
 
-    if (holder) {
+    /* The kernel itself writes to it */
+    dir_find_line(host->dir, "proc/consoles", number, &console);
+    if (console) {
+        note(use, WEIGHT_USED, g_strdup_printf("is the host's console (%s)",
+                                               shown));
+    } else if (holder) {
         note(use, WEIGHT_USED, g_strdup_printf("is in use, %s has %s open",
                                                holder, shown));
     } else if (!host_sees_all(host)) {

@@ -236,6 +236,21 @@ static void test_character_device(void)
     host_free(root);
 }
 
+static void test_console(void)
+{
+    begin();
+    sees_all_processes();
+    host_link(root, REAL "/driver", "../../../bus/pci/drivers/serial");
+    add_member("dev/char", "4:68", PCI "/tty/ttyS4");
+    host_file(root, "proc/consoles", "tty0  -WU (EC p  )  4:1\n"
+              "ttyS40  -W- (E  p  )  4:680\n");
+    check("has ttyS4, which no process has open", NO);
+    host_file(root, "proc/consoles", "tty0  -WU (EC p  )  4:1\n"
+              "ttyS4  -W- (E  p  )  4:68\n");
+    check("is the host's console (ttyS4)", YES);
+    host_free(root);
+}
+
 static void test_keyboard(void)
 {
     begin();
@@ -447,6 +462,7 @@ int main(int argc, char **argv)
                     test_network_elsewhere);
     g_test_add_func("/iommufd-host-use/character-device",
                     test_character_device);
+    g_test_add_func("/iommufd-host-use/console", test_console);
     g_test_add_func("/iommufd-host-use/keyboard", test_keyboard);
     g_test_add_func("/iommufd-host-use/nvidia", test_nvidia);
     g_test_add_func("/iommufd-host-use/display", test_display);
