@@ -118,14 +118,12 @@ IOMMUFDFinding *check_device_kind(const Facts *facts)
 
 char *shown_device(const Facts *facts)
 {
-    Dir dir = device_dir(facts->device);
-    const char *bus = facts->device->bus;
-    uint64_t vendor, device;
+    const IOMMUFDHostDevice *device = facts->device;
+    const char *bus = device->bus;
 
-    if (dir_number(dir, "vendor", &vendor) &&
-        dir_number(dir, "device", &device)) {
-        return g_strdup_printf("PCI device %04" PRIx64 ":%04" PRIx64, vendor,
-                               device);
+    if (device->pci_vendor) {
+        return g_strdup_printf("PCI device %04x:%04x", device->pci_vendor,
+                               device->pci_device);
     }
     return g_strdup_printf("%s%s", bus ? "device on bus " : "device in sysfs",
                            bus ?: "");
@@ -296,15 +294,12 @@ static bool on_denylist(const Facts *facts)
     };
     g_autofree char *off = dir_attr(facts->host->dir,
         "sys/module/vfio_pci/parameters/disable_denylist");
-    Dir dir = device_dir(facts->device);
-    uint64_t vendor, device;
 
-    if (!g_strcmp0(off, "Y") || !dir_number(dir, "vendor", &vendor) ||
-        !dir_number(dir, "device", &device) || vendor != 0x8086) {
+    if (!g_strcmp0(off, "Y") || facts->device->pci_vendor != 0x8086) {
         return false;
     }
     for (size_t i = 0; i < G_N_ELEMENTS(devices); i++) {
-        if (device == devices[i]) {
+        if (facts->device->pci_device == devices[i]) {
             return true;
         }
     }

@@ -9,6 +9,8 @@
 #include "qemu/osdep.h"
 #include "facts.h"
 
+#define PCI_DEVICES "/sys/bus/pci/devices"
+
 Dir device_dir(const IOMMUFDHostDevice *device)
 {
     return (Dir) { device->host->root, device->path };
@@ -48,6 +50,13 @@ static char *shown_name(const char *path)
     return g_strescape(name, "\"\\");
 }
 
+static uint64_t read_number(Dir dir, const char *name, uint64_t max)
+{
+    uint64_t number;
+
+    return dir_number(dir, name, &number) && number <= max ? number : 0;
+}
+
 static void read_device(IOMMUFDHostDevice *device)
 {
     Dir dir = device_dir(device);
@@ -73,6 +82,11 @@ static void read_device(IOMMUFDHostDevice *device)
                          dir_seen(dir, "iommu_group");
     if (iommufd_device_is_mediated(device)) {
         device->api = dir_attr(dir, "mdev_type/device_api");
+    }
+    if (iommufd_device_is_pci(device)) {
+        device->pci_vendor = read_number(dir, "vendor", UINT16_MAX);
+        device->pci_device = read_number(dir, "device", UINT16_MAX);
+        device->pci_class = read_number(dir, "class", 0xffffff);
     }
     device->has_enable = dir_number(dir, "enable", &device->enable);
 }
@@ -214,6 +228,18 @@ static void add_devices_of_driver(IOMMUFDHost *host, const char *driver,
             add_path(paths, seen, iommufd_host_bus_path(host, path));
         }
     }
+}
+
+GPtrArray *iommufd_host_pci_devices(IOMMUFDHost *host)
+{
+    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) names = dir_list(host->dir, PCI_DEVICES);
+
+    for (guint i = 0; names && i < names->len; i++) {
+        g_ptr_array_add(paths, g_build_filename(PCI_DEVICES, names->pdata[i],
+                                                NULL));
+    }
+    return paths;
 }
 
 GPtrArray *iommufd_host_vfio_devices(IOMMUFDHost *host)

@@ -60,6 +60,12 @@ void iommufd_host_free(IOMMUFDHost *host)
     }
 }
 
+bool iommufd_host_find(IOMMUFDHost *host, const char *path,
+                       IOMMUFDLineMatch *match, void *opaque)
+{
+    return dir_find(host->dir, path, match, opaque, NULL);
+}
+
 bool host_has_sysfs(IOMMUFDHost *host)
 {
     g_autofree char *bus = dir_full(host->dir, "sys/bus");

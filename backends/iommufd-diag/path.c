@@ -185,7 +185,7 @@ GPtrArray *dir_list(Dir dir, const char *name)
     return names;
 }
 
-bool dir_find(Dir dir, const char *name, LineMatch *match, void *opaque,
+bool dir_find(Dir dir, const char *name, IOMMUFDLineMatch *match, void *opaque,
               char **line)
 {
     int fd = open_regular(dir, name);

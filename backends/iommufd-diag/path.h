@@ -43,13 +43,12 @@ char *dir_resolve(Dir dir, const char *name);
 /* The names in a directory, sorted, without . and .. */
 GPtrArray *dir_list(Dir dir, const char *name);
 
-typedef bool LineMatch(const char *line, void *opaque);
 /*
  * Look through a text, compressed or not, for the first line that matches.
  * Returns whether it could be read; *@line, which may be left out with NULL,
  * is NULL if no line matches.
  */
-bool dir_find(Dir dir, const char *name, LineMatch *match, void *opaque,
+bool dir_find(Dir dir, const char *name, IOMMUFDLineMatch *match, void *opaque,
               char **line);
 /* The same for a line with @needle in it */
 bool dir_find_line(Dir dir, const char *name, const char *needle, char **line);

@@ -243,6 +243,9 @@ typedef struct IOMMUFDHost IOMMUFDHost;
  * @name: its name on its bus, such as 0000:01:00.0
  * @bus: its bus, NULL if not known
  * @api: of a mediated device, what it is to user space, such as vfio-ap
+ * @pci_vendor: of a PCI device, 0 if it is not known, as are the next two
+ * @pci_device: with that, what it is
+ * @pci_class: its class, 24 bits
  * @driver: its driver; NULL if it has none, or if that is not known
  * @driver_seen: whether it has one
  * @override: the driver that it is meant for, or NULL
@@ -264,6 +267,9 @@ typedef struct IOMMUFDHostDevice {
     char *name;
     char *bus;
     char *api;
+    uint16_t pci_vendor;
+    uint16_t pci_device;
+    uint32_t pci_class;
     char *driver;
     IOMMUFDSeen driver_seen;
     char *override;
@@ -312,6 +318,29 @@ IOMMUFDHostDevice *iommufd_host_device(IOMMUFDHost *host, const char *path);
  * the host's root, to be freed by the caller; NULL if there is nothing.
  */
 char *iommufd_host_bus_path(IOMMUFDHost *host, const char *path);
+
+/* Does a line of a text end the search? */
+typedef bool IOMMUFDLineMatch(const char *line, void *opaque);
+
+/**
+ * iommufd_host_find: look through a text of a host, compressed or not
+ * @host: the host
+ * @path: the file, without the host's root
+ * @match: called with each line up to the first one that matches
+ * @opaque: what @match is called with
+ *
+ * Returns: whether the file could be read.  No more than a sane one has is.
+ */
+bool iommufd_host_find(IOMMUFDHost *host, const char *path,
+                       IOMMUFDLineMatch *match, void *opaque);
+
+/**
+ * iommufd_host_pci_devices: the PCI devices of a host
+ * @host: the host
+ *
+ * Returns: an array of paths that the caller frees, as their bus lists them.
+ */
+GPtrArray *iommufd_host_pci_devices(IOMMUFDHost *host);
 
 /**
  * iommufd_host_vfio_devices: the devices that are bound to VFIO drivers

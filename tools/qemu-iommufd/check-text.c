@@ -38,6 +38,7 @@ static void add_coloured(GString *out, const char *text,
                          IOMMUFDVerdict verdict)
 {
     static const char *const colours[] = {
+        [IOMMUFD_VERDICT_SKIP] = "2",
         [IOMMUFD_VERDICT_PASS] = "32",
         [IOMMUFD_VERDICT_WARN] = "33",
         [IOMMUFD_VERDICT_FAIL] = "1;31",

@@ -7,12 +7,9 @@
  */
 
 #include "qemu/osdep.h"
-#include "backends/iommufd-diag/path.h"
 #include "check.h"
 #include "commands.h"
 #include "parse.h"
-
-#define PCI_DEVICES "/sys/bus/pci/devices"
 
 static void device_free(void *opaque)
 {
@@ -154,21 +151,17 @@ static char *find_devices(Report *report, char **names)
 }
 
 /* Bridges, and other things that a host is made of, are nobody's to assign */
-static bool is_part_of_host(const Report *report,
-                            const IOMMUFDHostDevice *device)
+static bool is_part_of_host(const IOMMUFDHostDevice *device)
 {
     static const uint16_t classes[] = {
         0x0500, 0x0600, 0x0800, 0x0b00,
     };
     static const uint16_t subclasses[] = { 0x0c05, 0x1101 };
-    Dir dir = { report->root, device->path };
-    uint64_t class, vfs;
+    uint32_t class = device->pci_class >> 8;
 
-    if (!dir_number(dir, "class", &class) ||
-        (dir_number(dir, "sriov_numvfs", &vfs) && vfs)) {
+    if (!class) {
         return true;
     }
-    class >>= 8;
     for (size_t i = 0; i < G_N_ELEMENTS(subclasses); i++) {
         if (class == subclasses[i]) {
             return true;
@@ -183,18 +176,19 @@ static bool is_part_of_host(const Report *report,
     return false;
 }
 
-/* Can it go to a VM without the host losing something, or its group's? */
-static bool is_idle(const Report *report, const IOMMUFDHostDevice *device)
+/* Can it go to a VM, with its group, without the host losing anything? */
+static bool is_idle(const IOMMUFDHostDevice *device)
 {
     g_autoptr(GPtrArray) members = iommufd_device_group(device);
 
-    if (!members || is_part_of_host(report, device)) {
+    if (!members || is_part_of_host(device)) {
         return false;
     }
     for (guint i = 0; i < members->len; i++) {
         g_autofree char *use = NULL;
         IOMMUFDSeen in_use;
 
+        /* what cannot be judged counts as in use */
         use = iommufd_device_use(members->pdata[i], &in_use);
         if (in_use != IOMMUFD_SEEN_NO) {
             return false;
@@ -205,15 +199,13 @@ static bool is_idle(const Report *report, const IOMMUFDHostDevice *device)
 
 static void find_idle(Report *report)
 {
-    g_autoptr(GPtrArray) names = dir_list((Dir) { report->root, "/" },
-                                          PCI_DEVICES);
+    g_autoptr(GPtrArray) paths = iommufd_host_pci_devices(report->host);
 
-    for (guint i = 0; names && i < names->len; i++) {
-        g_autofree char *path = g_build_filename(PCI_DEVICES, names->pdata[i],
-                                                 NULL);
-        IOMMUFDHostDevice *facts = iommufd_host_device(report->host, path);
+    for (guint i = 0; i < paths->len; i++) {
+        IOMMUFDHostDevice *facts = iommufd_host_device(report->host,
+                                                       paths->pdata[i]);
 
-        if (is_idle(report, facts)) {
+        if (is_idle(facts)) {
             add_device(report->idle, facts->name, facts);
         }
     }
@@ -233,7 +225,7 @@ static void look(Report *report)
         worst = MAX(worst, iommufd_results_verdict(device->checks));
     }
     report->checks = iommufd_check_host(report->host, physical);
-    report->domain_checks = domain_check(report->domain, report->root);
+    report->domain_checks = domain_check(report->domain, report->host);
     worst = MAX(worst, iommufd_results_verdict(report->domain_checks));
     report->unseen = iommufd_host_unseen(report->host);
     report->ready = MAX(worst, iommufd_results_verdict(report->checks)) <
@@ -241,8 +233,8 @@ static void look(Report *report)
     if (!report->devices->len && !report->domain) {
         find_idle(report);
     }
-    pci_names_read(report->root, report->devices);
-    pci_names_read(report->root, report->idle);
+    pci_names_read(report->host, report->devices);
+    pci_names_read(report->host, report->idle);
 }
 
 /*
@@ -340,7 +332,6 @@ int cmd_check(int argc, char **argv)
         return usage(complaint);
     }
 
-    report.root = root;
     report.host = iommufd_host_new(root);
     report.devices = g_ptr_array_new_with_free_func(device_free);
     report.idle = g_ptr_array_new_with_free_func(device_free);

@@ -32,7 +32,6 @@ typedef struct CheckDevice {
 
 /**
  * struct Report - what `check` has to say
- * @root: directory below which the host is read
  * @host: the host
  * @checks: of #IOMMUFDResult: those of the host
  * @domain: the domain of libvirt whose devices these are, or NULL
@@ -43,7 +42,6 @@ typedef struct CheckDevice {
  * @ready: nothing has failed
  */
 typedef struct Report {
-    const char *root;
     IOMMUFDHost *host;
     GPtrArray *checks;
     Domain *domain;
@@ -69,7 +67,7 @@ void check_print_json(const Report *report);
  */
 
 /* Look up the names of PCI devices, an array of #CheckDevice */
-void pci_names_read(const char *root, const GPtrArray *devices);
+void pci_names_read(IOMMUFDHost *host, const GPtrArray *devices);
 /* "NVIDIA H100 SXM5 80GB [10de:2330]", or what there is of that; or NULL */
 char *pci_name_short(const CheckDevice *device);
 /* "NVIDIA Corporation GH100 [H100 SXM5 80GB]", or what there is; or NULL */

@@ -7,7 +7,6 @@
  */
 
 #include "qemu/osdep.h"
-#include "backends/iommufd-diag/path.h"
 #include "libvirt.h"
 
 /* Much more than any domain has: bytes, and those of a path in it */
@@ -318,15 +317,21 @@ static char *legacy_hostdevs(const Domain *domain)
                            "enabled='yes'/>: %s", joined);
 }
 
-/* What the profiles of libvirt do not name */
-static char *confined_emulator(const Domain *domain, const char *root)
+static bool is_on(const char *line, void *opaque)
 {
-    Dir dir = { root, "/" };
-    g_autofree char *enabled =
-        dir_attr(dir, "sys/module/apparmor/parameters/enabled");
-    const char *emulator = domain->emulator;
+    *(bool *)opaque = *line == 'Y';
+    return true;
+}
 
-    if (!emulator || g_strcmp0(enabled, "Y") ||
+/* What the profiles of libvirt do not name */
+static char *confined_emulator(const Domain *domain, IOMMUFDHost *host)
+{
+    const char *emulator = domain->emulator;
+    bool enabled = false;
+
+    iommufd_host_find(host, "sys/module/apparmor/parameters/enabled", is_on,
+                      &enabled);
+    if (!emulator || !enabled ||
         g_str_has_prefix(emulator, "/usr/bin/") ||
         g_str_has_prefix(emulator, "/usr/libexec/")) {
         return NULL;
@@ -351,7 +356,7 @@ static char *low_limit(const Domain *domain)
                            "DMA", limit, memory) : NULL;
 }
 
-GPtrArray *domain_check(const Domain *domain, const char *root)
+GPtrArray *domain_check(const Domain *domain, IOMMUFDHost *host)
 {
     GPtrArray *results = g_ptr_array_new_with_free_func(result_free);
 
@@ -359,7 +364,7 @@ GPtrArray *domain_check(const Domain *domain, const char *root)
         add_result(results, "hostdevs", IOMMUFD_VERDICT_WARN,
                    legacy_hostdevs(domain));
         add_result(results, "emulator", IOMMUFD_VERDICT_WARN,
-                   confined_emulator(domain, root));
+                   confined_emulator(domain, host));
         add_result(results, "memory-limit", IOMMUFD_VERDICT_FAIL,
                    low_limit(domain));
     }

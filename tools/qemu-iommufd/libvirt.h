@@ -60,11 +60,11 @@ void domain_free(Domain *domain);
 /**
  * domain_check: what can be told of the domain itself
  * @domain: the domain, may be NULL
- * @root: directory below which the host is read
+ * @host: the host that it is to run on
  *
  * Returns: an array of #IOMMUFDResult that the caller frees, empty without a
  * domain.
  */
-GPtrArray *domain_check(const Domain *domain, const char *root);
+GPtrArray *domain_check(const Domain *domain, IOMMUFDHost *host);
 
 #endif

@@ -7,7 +7,6 @@
  */
 
 #include "qemu/osdep.h"
-#include "backends/iommufd-diag/path.h"
 #include "check.h"
 
 /* hwdata's, and where Debian's pci.ids has it */
@@ -66,16 +65,6 @@ static bool match_line(const char *line, void *opaque)
     return !lookup->missing;
 }
 
-static char *pci_id(const char *root, const char *path)
-{
-    Dir dir = { root, path };
-    uint64_t vendor, device;
-
-    return dir_number(dir, "vendor", &vendor) && vendor <= UINT16_MAX &&
-           dir_number(dir, "device", &device) && device <= UINT16_MAX ?
-           g_strdup_printf("%04" PRIx64 ":%04" PRIx64, vendor, device) : NULL;
-}
-
 static char *name_of(const Lookup *lookup, const char *key)
 {
     const char *name = g_hash_table_lookup(lookup->names, key);
@@ -83,7 +72,7 @@ static char *name_of(const Lookup *lookup, const char *key)
     return name && *name ? g_strdup(name) : NULL;
 }
 
-void pci_names_read(const char *root, const GPtrArray *devices)
+void pci_names_read(IOMMUFDHost *host, const GPtrArray *devices)
 {
     g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash,
                                                         g_str_equal, g_free,
@@ -93,9 +82,10 @@ void pci_names_read(const char *root, const GPtrArray *devices)
     for (guint i = 0; i < devices->len; i++) {
         CheckDevice *device = devices->pdata[i];
 
-        device->pci_id = iommufd_device_is_pci(device->facts) ?
-                         pci_id(root, device->facts->path) : NULL;
-        if (device->pci_id) {
+        if (device->facts->pci_vendor) {
+            device->pci_id = g_strdup_printf("%04x:%04x",
+                                             device->facts->pci_vendor,
+                                             device->facts->pci_device);
             g_hash_table_insert(names, g_strndup(device->pci_id, ID_LEN),
                                 g_strdup(""));
             g_hash_table_insert(names, g_strdup(device->pci_id),
@@ -106,8 +96,7 @@ void pci_names_read(const char *root, const GPtrArray *devices)
         *lookup.key = '\0';
         lookup.missing = g_hash_table_size(names);
         if (!lookup.missing ||
-            dir_find((Dir) { root, "/" }, files[i], match_line, &lookup,
-                     NULL)) {
+            iommufd_host_find(host, files[i], match_line, &lookup)) {
             break;
         }
     }
