@@ -29,8 +29,11 @@ static bool restore(const char *address)
         return errno == ENOENT;
     }
     if (record->written && binding_give_back(record)) {
-        printf("%s: given back to %s\n", address, record->driver ?:
-               "no driver, as before");
+        g_autofree char *line = g_strdup_printf("%s: given back to %s\n",
+                                                address, record->driver ?:
+                                                "no driver, as before");
+
+        output_text(line);
     }
     ok = !record->written;
     if (ok) {
@@ -66,7 +69,7 @@ int cmd_restore(int argc, char **argv)
 
     if (argc > 1 && (g_str_equal(argv[1], "--help") ||
                      g_str_equal(argv[1], "-h"))) {
-        fputs(help, stdout);
+        output_text(help);
         return STATUS_READY;
     }
     if (argc > 1 && *argv[1] == '-') {

@@ -44,14 +44,14 @@ void run_error(int err, const char *fmt, ...)
     va_start(ap, fmt);
     message = g_strdup_vprintf(fmt, ap);
     va_end(ap);
-    fprintf(stderr, "qemu-iommufd: %s%s%s\n", message, err ? ": " : "",
-            err ? g_strerror(err) : "");
+    output_error("%s%s%s", message, err ? ": " : "",
+                 err ? g_strerror(err) : "");
 }
 
 void run_finding(const char *name, const IOMMUFDFinding *finding)
 {
-    fprintf(stderr, "qemu-iommufd: %s%s%s\n%s", name ?: "", name ? ": " : "",
-            finding->message, finding->remedy ?: "");
+    output_error("%s%s%s", name ?: "", name ? ": " : "", finding->message);
+    fputs(finding->remedy ?: "", stderr);
 }
 
 void run_failure(const Run *run, const RunDevice *device, IOMMUFDStage stage,
@@ -275,6 +275,7 @@ static int parse_options(Run *run, int argc, char **argv)
     RunDevice *device;
     int option;
 
+    opterr = 0;
     while ((option = getopt_long(argc, argv, "+h", options, NULL)) >= 0) {
         switch (option) {
         case DEVICE:
@@ -326,9 +327,11 @@ static int parse_options(Run *run, int argc, char **argv)
             run->root = optarg;
             break;
         case 'h':
-            fputs(help, stdout);
+            output_text(help);
             return STATUS_READY;
         default:
+            run_error(0, "'%s' is no option, or lacks its argument; see "
+                      "qemu-iommufd run --help", argv[optind - 1]);
             return RUN_FAILED;
         }
     }
@@ -382,7 +385,8 @@ int cmd_run(int argc, char **argv)
     }
     if (run.dry_run) {
         line = qemu_quoted(&run);
-        puts(line);
+        output_text(line);
+        output_text("\n");
         return STATUS_READY;
     }
     return prepare_and_start(&run, host);
