@@ -243,7 +243,7 @@ static GPtrArray *host_members(const Facts *facts)
         if (member != facts->device && member->driver && !member->planned &&
             !g_str_equal(member->driver, "pci-stub") &&
             !g_str_equal(member->driver, "pcieport") &&
-            member->vfio_dev == IOMMUFD_SEEN_NO) {
+            !iommufd_device_has_vfio_driver(member)) {
             g_ptr_array_add(found, member);
         }
     }

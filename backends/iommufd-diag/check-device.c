@@ -428,6 +428,10 @@ static char *bind_cure(const Facts *facts, const char *use, IOMMUFDSeen in_use)
     if (in_use == IOMMUFD_SEEN_YES) {
         return g_strdup_printf("It %s: do not assign it.", use);
     }
+    if (in_use == IOMMUFD_SEEN_UNKNOWN && facts->failure) {
+        return g_strdup_printf("See as root whether the host can do without "
+                               "it: qemu-iommufd check %s", device->name);
+    }
     if (in_use == IOMMUFD_SEEN_UNKNOWN) {
         return g_strdup_printf("Whether the host uses it cannot be judged: it "
                                "%s.\nRun as root, qemu-iommufd run --bind "
@@ -448,8 +452,8 @@ static IOMMUFDFinding *no_driver(const Facts *facts, const char *path)
     const IOMMUFDHostDevice *device = facts->device;
     const char *override = device->override;
     IOMMUFDSeen in_use;
-    g_autofree char *use = iommufd_device_use(device, &in_use);
-    g_autofree char *cure = bind_cure(facts, use, in_use);
+    g_autofree char *use = NULL;
+    g_autofree char *cure = NULL;
 
     if (override && strstr(override, "vfio") && !strchr(override, '/')) {
         /* The link to the driver goes first, and then the driver waits */
@@ -458,6 +462,8 @@ static IOMMUFDFinding *no_driver(const Facts *facts, const char *path)
                                                          path) :
                bind_refused(facts, path);
     }
+    use = iommufd_device_use(device, &in_use);
+    cure = bind_cure(facts, use, in_use);
     return override ?
            finding_device_not_bound_override(facts->err, override, path,
                                              cure) :
@@ -468,17 +474,16 @@ static IOMMUFDFinding *no_vfio_dev(const Facts *facts, const char *path)
 {
     const IOMMUFDHostDevice *device = facts->device;
     const char *driver = device->driver;
-    IOMMUFDSeen in_use;
-    g_autofree char *use = iommufd_device_use(device, &in_use);
-    g_autofree char *cure = bind_cure(facts, use, in_use);
 
-    if (driver_is_stub(driver)) {
-        return finding_driver_is_stub_stub(facts->err, driver, path, cure);
-    }
     if (!iommufd_device_has_vfio_driver(device)) {
+        IOMMUFDSeen in_use;
+        g_autofree char *use = iommufd_device_use(device, &in_use);
+        g_autofree char *cure = bind_cure(facts, use, in_use);
         g_autofree char *and = use ? g_strconcat(", and ", use, NULL) : NULL;
 
-        return finding_driver_not_vfio_use(facts->err, driver, and ?: "", path,
+        return driver_is_stub(driver) ?
+               finding_driver_is_stub_stub(facts->err, driver, path, cure) :
+               finding_driver_not_vfio_use(facts->err, driver, and ?: "", path,
                                            cure);
     }
     if (dir_seen(facts->host->dir, "sys/class/vfio-dev") == IOMMUFD_SEEN_NO) {
@@ -497,6 +502,10 @@ IOMMUFDFinding *check_device_driver(const Facts *facts)
     const IOMMUFDHostDevice *device = facts->device;
     g_autofree char *path = NULL;
 
+    if (device && device->planned &&
+        g_strcmp0(device->planned, device->driver)) {
+        return plan_refused(facts);
+    }
     if (!device || device->vfio) {
         return NULL;
     }
@@ -513,9 +522,6 @@ IOMMUFDFinding *check_device_driver(const Facts *facts)
         device->driver_seen == IOMMUFD_SEEN_UNKNOWN) {
         return finding_sysfs_unreadable_read(facts->err ?: EACCES, path);
     }
-    if (device->planned && !iommufd_device_has_vfio_driver(device)) {
-        return plan_refused(facts);
-    }
     return device->driver ? no_vfio_dev(facts, path) : no_driver(facts, path);
 }
 
@@ -523,10 +529,10 @@ char *shown_device_driver(const Facts *facts)
 {
     const IOMMUFDHostDevice *device = facts->device;
 
-    return device->vfio ?
+    return device->planned && g_strcmp0(device->planned, device->driver) ?
+           g_strdup_printf("will be bound to %s", device->planned) :
            g_strdup_printf("bound to %s (%s)", device->driver ?: "no driver",
-                           device->vfio) :
-           g_strdup_printf("will be bound to %s", device->planned);
+                           device->vfio);
 }
 
 /*
@@ -565,16 +571,15 @@ IOMMUFDFinding *check_device_reset(const Facts *facts)
     if (!iommufd_device_is_pci(device) || !device->real) {
         return NULL;
     }
-    if (!methods) {
-        return errno == ENOENT && host_release(facts->host) &&
-               !host_kernel_before(facts->host, 5, 15) ?
-               finding_no_reset_none(0, path) : NULL;
+    if (methods ? *methods && !g_str_equal(methods, "bus") :
+        errno != ENOENT || !host_release(facts->host) ||
+        host_kernel_before(facts->host, 5, 15)) {
+        return NULL;
     }
-    if (!*methods) {
-        return finding_no_reset_none(0, path);
-    }
-    others = g_str_equal(methods, "bus") ? others_on_bus(device) : NULL;
-    return others ? finding_no_reset_bus(0, others, path) : NULL;
+    /* Then VFIO resets the bus if it has all that is on it */
+    others = others_on_bus(device);
+    return others ? finding_no_reset_bus(0, others, path) :
+           methods && *methods ? NULL : finding_no_reset_none(0, path);
 }
 
 char *shown_device_reset(const Facts *facts)

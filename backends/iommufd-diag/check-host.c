@@ -11,6 +11,9 @@
 
 #define KIB 1024
 
+/* ROMs, flash and video memory, and some room */
+#define GUEST_BESIDES (1024 * 1024 * 1024ULL)
+
 /* Below it hardly any guest fits */
 #define LOCKED_WARN (1024 * 1024 * 1024ULL)
 
@@ -249,9 +252,12 @@ IOMMUFDFinding *check_guest_memory(const Facts *facts)
     g_autofree char *size = size_shown(limit);
     g_autofree char *memory = size_shown(host->guest_memory);
 
-    return host->guest_memory > limit ?
-           finding_locked_memory_limit_guest(0, size, user, memory,
-               host->guest_memory, DIV_ROUND_UP(host->guest_memory, KIB)) :
+    uint64_t enough = MIN(host->guest_memory, UINT64_MAX - GUEST_BESIDES) +
+                      GUEST_BESIDES;
+
+    return host->guest_memory && host->guest_memory >= limit ?
+           finding_locked_memory_limit_guest(0, size, user, memory, enough,
+                                             DIV_ROUND_UP(enough, KIB)) :
            NULL;
 }
 

@@ -155,6 +155,7 @@ IOMMUFDFinding *iommufd_diagnose(const char *root,
     };
 
     host->time_limit = failure->time_limit;
+    host->diagnoses = true;
     if (failure->device) {
         facts.device = facts_device(&facts, failure->device);
     }

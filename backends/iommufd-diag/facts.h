@@ -48,6 +48,8 @@ struct IOMMUFDHost {
     /* until when processes may be looked through, 0 before the first look */
     int64_t time_limit;
     int64_t deadline;
+    /* a step of QEMU has failed: what is not about that is not looked for */
+    bool diagnoses;
     /* by the real path of the device, or by the path if it is not known */
     GHashTable *devices;
     /* from the number of an IOMMU group to its members */
@@ -113,6 +115,8 @@ bool host_available(IOMMUFDHost *host, uint64_t *bytes);
  * (NAME)", or NULL; the string is the host's
  */
 const char *host_holder(IOMMUFDHost *host, dev_t devt);
+/* The same of a block device */
+const char *host_disk_holder(IOMMUFDHost *host, dev_t devt);
 /* Has the last look seen all processes, with what they have open? */
 bool host_sees_all(IOMMUFDHost *host);
 /* What other processes of the user have pinned, as far as it is seen */

@@ -243,6 +243,7 @@ typedef struct Controllers {
     bool remaps;
     bool io_apic;
     bool its;
+    bool gic;
     bool gicv2m;
 } Controllers;
 
@@ -254,7 +255,9 @@ static bool note_controller(const char *line, void *opaque)
     seen->remaps |= !!strstr(line, " IR-");
     seen->io_apic |= !!strstr(line, "IO-APIC");
     seen->its |= !!strstr(line, " ITS-");
-    seen->gicv2m |= !!strstr(line, " GICv2m");
+    /* before Linux 6.11 the latter is just called MSI */
+    seen->gic |= !!strstr(line, " GICv");
+    seen->gicv2m |= strstr(line, " GICv2m") || strstr(line, " MSI ");
     return false;
 }
 
@@ -275,6 +278,7 @@ const IOMMUFDInterrupts *iommufd_host_interrupts(IOMMUFDHost *host)
         interrupts->allow_unsafe = !g_strcmp0(parameter, "Y");
         dir_find(host->dir, "proc/interrupts", note_controller, &seen, NULL);
         /* With both it depends on the device */
+        seen.gicv2m &= seen.gic;
         interrupts->isolated = seen.remaps || (seen.its && !seen.gicv2m);
         host->has_its = seen.its;
         interrupts->known = seen.io_apic || interrupts->isolated;

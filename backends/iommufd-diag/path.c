@@ -174,13 +174,19 @@ GPtrArray *dir_list(Dir dir, const char *name)
         return NULL;
     }
     names = g_ptr_array_new_with_free_func(g_free);
-    while (names->len < NAMES_MAX && (entry = readdir(stream))) {
+    while (names->len <= NAMES_MAX && (entry = readdir(stream))) {
         if (!g_str_equal(entry->d_name, ".") &&
             !g_str_equal(entry->d_name, "..")) {
             g_ptr_array_add(names, g_strdup(entry->d_name));
         }
     }
     closedir(stream);
+    /* Without the rest it would be wrong about what is not there */
+    if (names->len > NAMES_MAX) {
+        g_ptr_array_unref(names);
+        errno = EOVERFLOW;
+        return NULL;
+    }
     g_ptr_array_sort(names, compare_names);
     return names;
 }

@@ -66,17 +66,27 @@ static bool walk_begin(Walk *walk, IOMMUFDHost *host, const char *self)
 }
 
 /*
- * Who has a character device open
+ * Who has a device open
  */
 
-/* Other files might be on a server that does not answer */
+/* The numbers of both kinds of devices are the same */
+static gint64 holder_key(dev_t devt, bool block)
+{
+    return (gint64)devt | (block ? G_MININT64 : 0);
+}
+
+/*
+ * Other files might be on a server that does not answer.  In a chroot there is
+ * something before "/dev/".
+ */
 static bool is_device(int fds, const char *name, struct stat *st)
 {
-    char target[64];
-    ssize_t len = readlinkat(fds, name, target, sizeof(target));
+    char target[256];
+    ssize_t len = readlinkat(fds, name, target, sizeof(target) - 1);
 
-    return len > 5 && !memcmp(target, "/dev/", 5) &&
-           !fstatat(fds, name, st, 0) && S_ISCHR(st->st_mode);
+    target[MAX(len, 0)] = '\0';
+    return strstr(target, "/dev/") && !fstatat(fds, name, st, 0) &&
+           (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode));
 }
 
 /* Returns false if what the process has open cannot be seen */
@@ -104,7 +114,7 @@ static bool note_devices(Walk *walk, const char *pid)
         }
         if (g_ascii_isdigit(*entry->d_name) &&
             is_device(dirfd(fds), entry->d_name, &st)) {
-            devt = st.st_rdev;
+            devt = holder_key(st.st_rdev, S_ISBLK(st.st_mode));
             if (!g_hash_table_contains(walk->host->holders, &devt)) {
                 g_hash_table_insert(walk->host->holders,
                                     g_memdup2(&devt, sizeof(devt)),
@@ -134,9 +144,8 @@ static void look_for_holders(IOMMUFDHost *host)
     closedir(walk.proc);
 }
 
-const char *host_holder(IOMMUFDHost *host, dev_t devt)
+static const char *holder_of(IOMMUFDHost *host, gint64 key)
 {
-    gint64 key = devt;
     g_autofree char *comm = NULL;
     g_autofree char *name = NULL;
     const char *pid;
@@ -156,9 +165,32 @@ const char *host_holder(IOMMUFDHost *host, dev_t devt)
     return shown;
 }
 
+const char *host_holder(IOMMUFDHost *host, dev_t devt)
+{
+    return holder_of(host, holder_key(devt, false));
+}
+
+const char *host_disk_holder(IOMMUFDHost *host, dev_t devt)
+{
+    return holder_of(host, holder_key(devt, true));
+}
+
 const char *iommufd_device_holder(const IOMMUFDHostDevice *device)
 {
-    return device->has_devt ? host_holder(device->host, device->devt) : NULL;
+    g_autofree char *attr = g_build_filename("sys/class/vfio", device->group,
+                                             "dev", NULL);
+    const char *holder = NULL;
+    dev_t devt;
+
+    if (device->has_devt) {
+        holder = host_holder(device->host, device->devt);
+    }
+    if (!holder && device->group && dir_devt(device->host->dir, attr, &devt)) {
+        holder = host_holder(device->host, devt);
+    }
+    /* Some drivers leave it enabled */
+    return holder ?: device->enable && !host_sees_all(device->host) ?
+           "a process that cannot be seen" : NULL;
 }
 
 bool host_sees_all(IOMMUFDHost *host)

@@ -37,6 +37,8 @@ struct HostUses {
     /* where it is mounted, from a dev_t (as gint64), and from a name */
     GHashTable *mounted_devts;
     GHashTable *mounted_names;
+    /* from the name of a disk to the loop device that it backs */
+    GHashTable *loops;
     /* the names of swap space, and of members of a mounted btrfs */
     GHashTable *swaps;
     GHashTable *btrfs;
@@ -225,6 +227,28 @@ static void note_btrfs(IOMMUFDHost *host)
     }
 }
 
+/* A loop device is on a disk without having it for itself */
+static void note_loop(IOMMUFDHost *host, const char *name)
+{
+    g_autofree char *path = g_build_filename("sys/class/block", name,
+                                             "loop/backing_file", NULL);
+    g_autofree char *file = g_str_has_prefix(name, "loop") ?
+                            dir_attr(host->dir, path) : NULL;
+
+    if (file && g_str_has_prefix(file, "/dev/")) {
+        g_hash_table_insert(host->uses->loops, node_name(host, file),
+                            g_strdup(name));
+    }
+}
+
+/* Where it is there, but cannot be read, nothing is known */
+static void read_table(IOMMUFDHost *host, const char *path,
+                       IOMMUFDLineMatch *match)
+{
+    host->uses->hidden |= !dir_find(host->dir, path, match, host, NULL) &&
+                          dir_seen(host->dir, path) != IOMMUFD_SEEN_NO;
+}
+
 static HostUses *host_uses(IOMMUFDHost *host)
 {
     HostUses *uses = host->uses;
@@ -235,21 +259,29 @@ static HostUses *host_uses(IOMMUFDHost *host)
     host->uses = uses = g_new0(HostUses, 1);
     uses->disks = class_members(host, "/sys/class/block");
     uses->nets = class_members(host, "/sys/class/net");
-    uses->chars = class_members(host, "/sys/dev/char");
+    /* Whose nodes are open is looked for no further */
+    uses->chars = host->diagnoses ?
+                  g_ptr_array_new_with_free_func(member_free) :
+                  class_members(host, "/sys/dev/char");
     uses->mounted_devts = g_hash_table_new_full(g_int64_hash, g_int64_equal,
                                                 g_free, g_free);
     uses->mounted_names = g_hash_table_new_full(g_str_hash, g_str_equal,
                                                 g_free, g_free);
+    uses->loops = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                        g_free);
     uses->swaps = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                         NULL);
     uses->btrfs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                         g_free);
     uses->found = g_hash_table_new_full(NULL, NULL, NULL, use_free);
     for (guint i = 0; i < uses->disks->len; i++) {
-        find_controllers(host, uses->disks->pdata[i]);
+        Member *disk = uses->disks->pdata[i];
+
+        find_controllers(host, disk);
+        note_loop(host, disk->name);
     }
-    dir_find(host->dir, "proc/self/mountinfo", note_mount, host, NULL);
-    dir_find(host->dir, "proc/swaps", note_swap, host, NULL);
+    read_table(host, "proc/self/mountinfo", note_mount);
+    read_table(host, "proc/swaps", note_swap);
     note_btrfs(host);
     return uses;
 }
@@ -262,6 +294,7 @@ void host_uses_free(HostUses *uses)
         g_ptr_array_unref(uses->chars);
         g_hash_table_unref(uses->mounted_devts);
         g_hash_table_unref(uses->mounted_names);
+        g_hash_table_unref(uses->loops);
         g_hash_table_unref(uses->swaps);
         g_hash_table_unref(uses->btrfs);
         g_hash_table_unref(uses->found);
@@ -319,6 +352,7 @@ static void add_holders(IOMMUFDHost *host, const char *name, GPtrArray *names)
     g_autofree char *path = g_build_filename("/sys/class/block", name, NULL);
     Dir dir = { host->root, path };
     g_autoptr(GPtrArray) holders = dir_list(dir, "holders");
+    const char *loop = g_hash_table_lookup(host->uses->loops, name);
     char *cache = dir_link(dir, "bcache/dev");
 
     for (guint i = 0; holders && i < holders->len; i++) {
@@ -336,6 +370,9 @@ static void add_holders(IOMMUFDHost *host, const char *name, GPtrArray *names)
     }
     if (cache) {
         add_name(names, cache);
+    }
+    if (loop) {
+        add_name(names, g_strdup(loop));
     }
 }
 
@@ -407,6 +444,17 @@ static int ask_for_disk(IOMMUFDHost *host, const Member *disk)
     return err;
 }
 
+/* Who has it open, with others or alone; NULL if nobody is seen */
+static const char *holder_of_disk(IOMMUFDHost *host, const Member *disk)
+{
+    g_autofree char *attr = g_build_filename("sys/class/block", disk->name,
+                                             "dev", NULL);
+    dev_t devt;
+
+    return !host->diagnoses && dir_devt(host->dir, attr, &devt) ?
+           host_disk_holder(host, devt) : NULL;
+}
+
 /* One of the paths to a disk, which has no node, and of which the head tells */
 static bool is_path(IOMMUFDHost *host, const Member *disk)
 {
@@ -423,6 +471,7 @@ static void note_disk(IOMMUFDHost *host, const Member *disk, Use *use)
     g_autofree char *shown = g_strescape(disk->name, NULL);
     g_autofree char *cache = g_build_filename("sys/class/block", disk->name,
                                               "bcache", NULL);
+    const char *open_by = holder_of_disk(host, disk);
     int err;
 
     g_ptr_array_add(names, g_strdup(disk->name));
@@ -439,6 +488,9 @@ static void note_disk(IOMMUFDHost *host, const Member *disk, Use *use)
     } else if (dir_seen(host->dir, cache) == IOMMUFD_SEEN_YES) {
         note(use, WEIGHT_USED, g_strdup_printf("is the host's disk %s, which "
                                                "is in use for bcache", shown));
+    } else if (open_by) {
+        note(use, WEIGHT_USED, g_strdup_printf("is the host's disk %s, which "
+                                               "%s has open", shown, open_by));
     } else if (use->weight >= WEIGHT_USED) {
         return;
     } else if (!host->asks_kernel || is_path(host, disk)) {
@@ -447,6 +499,12 @@ static void note_disk(IOMMUFDHost *host, const Member *disk, Use *use)
                                                   shown));
     } else {
         err = ask_for_disk(host, disk);
+        if (!err && !host_sees_all(host)) {
+            note(use, WEIGHT_UNKNOWN,
+                 g_strdup_printf("is the host's disk %s, which may be in use: "
+                                 "which processes have it open cannot be "
+                                 "seen", shown));
+        }
         note(use, !err ? WEIGHT_IDLE :
              err == EBUSY ? WEIGHT_USED : WEIGHT_UNKNOWN,
              !err ? g_strdup_printf("is the host's disk %s", shown) :
@@ -482,13 +540,6 @@ static void note_disks(const IOMMUFDHostDevice *device, Use *use)
 /*
  * Network interfaces
  */
-
-static uint64_t device_class(const IOMMUFDHostDevice *device)
-{
-    uint64_t class;
-
-    return dir_number(device_dir(device), "class", &class) ? class : 0;
-}
 
 /* What the interface is part of: "br0" of the link "upper_br0", or NULL */
 static char *upper_of(Dir dir)
@@ -552,7 +603,7 @@ static void note_nets(const IOMMUFDHostDevice *device, bool has_host_driver,
         }
     }
     if (!found && has_host_driver &&
-        device_class(device) >> 16 == PCI_BASE_CLASS_NETWORK) {
+        device->pci_class >> 16 == PCI_BASE_CLASS_NETWORK) {
         note(use, WEIGHT_UNKNOWN,
              g_strdup("is the host's network card, whose interfaces cannot be "
                       "seen; they may be in another network namespace"));
@@ -601,7 +652,7 @@ static void note_nvidia(const IOMMUFDHostDevice *device, Use *use)
     g_autofree char *name = NULL;
     unsigned int min;
 
-    if (g_strcmp0(device->driver, "nvidia")) {
+    if (device->host->diagnoses || g_strcmp0(device->driver, "nvidia")) {
         return;
     }
     if (!number || sscanf(number, "%u", &min) != 1) {
@@ -614,27 +665,49 @@ static void note_nvidia(const IOMMUFDHostDevice *device, Use *use)
     note_char(device->host, name, makedev(NVIDIA_MAJOR, min), use);
 }
 
+/* Nodes that tell nothing of what the kernel does with a device */
+static bool is_beside(const char *path)
+{
+    return strstr(path, "/bsg/") || strstr(path, "/scsi_generic/");
+}
+
+/* "1-1" of ".../usb1/1-1/...", which the kernel may use without its node */
+static char *usb_device(const char *path)
+{
+    const char *hub = strstr(path, "/usb");
+    const char *device = hub ? strchr(hub + 1, '/') : NULL;
+
+    return device && g_ascii_isdigit(device[1]) ?
+           g_strndup(device + 1, strcspn(device + 1, "/")) : NULL;
+}
+
 static void note_chars(const IOMMUFDHostDevice *device, Use *use)
 {
+    g_autofree char *vfio = g_build_filename(device->real, "vfio-dev", NULL);
     GPtrArray *chars = device->host->uses->chars;
 
     for (guint i = 0; i < chars->len; i++) {
         const Member *member = chars->pdata[i];
         g_autofree char *name = NULL;
+        g_autofree char *usb = NULL;
         unsigned int maj, min;
 
         if (!is_below(member, device->real) ||
-            strstr(member->real, "/vfio-dev/") ||
+            path_is_below(member->real, vfio) ||
             sscanf(member->name, "%u:%u", &maj, &min) != 2) {
             continue;
         }
         name = g_path_get_basename(member->real);
+        if (is_beside(member->real) &&
+            !host_holder(device->host, makedev(maj, min))) {
+            continue;
+        }
         note_char(device->host, name, makedev(maj, min), use);
-        /* The kernel itself reads keyboards */
-        if (strstr(member->real, "/usb") && strstr(member->real, "/input/")) {
+        usb = usb_device(member->real);
+        if (usb) {
             note(use, WEIGHT_UNKNOWN,
-                 g_strdup("may be in use: an input device is connected to "
-                          "it"));
+                 g_strdup_printf("may be in use: USB device %s is connected "
+                                 "to it", usb));
         }
     }
     note_nvidia(device, use);
@@ -677,7 +750,7 @@ static void note_display(const IOMMUFDHostDevice *device, Use *use)
 
 bool device_is_bridge(const IOMMUFDHostDevice *device)
 {
-    uint64_t class = device_class(device);
+    uint32_t class = device->pci_class;
 
     return class >> 16 == PCI_BASE_CLASS_BRIDGE &&
            class >> 8 != PCI_CLASS_BRIDGE_OTHER;
@@ -685,8 +758,16 @@ bool device_is_bridge(const IOMMUFDHostDevice *device)
 
 static void note_rest(const IOMMUFDHostDevice *device, Use *use)
 {
+    g_autoptr(GPtrArray) names = dir_list(device_dir(device), "");
     uint64_t vfs;
 
+    for (guint i = 0; names && i < names->len; i++) {
+        if (g_uuid_string_is_valid(names->pdata[i])) {
+            note(use, WEIGHT_USED,
+                 g_strdup_printf("is the parent of mediated device %s",
+                                 (char *)names->pdata[i]));
+        }
+    }
     note_display(device, use);
     if (device_is_bridge(device)) {
         note(use, WEIGHT_USED, g_strdup("is a bridge of the host"));
@@ -716,6 +797,11 @@ static Use *find_use(const IOMMUFDHostDevice *device)
         note_nets(device, has_host_driver, use);
         note_chars(device, use);
         note_rest(device, use);
+    }
+    if (device->host->diagnoses && has_host_driver && !use->text) {
+        /* What else it does was not looked for */
+        note(use, WEIGHT_UNKNOWN, NULL);
+        return use;
     }
     if (device->host->uses->hidden || !device->real ||
         device->driver_seen == IOMMUFD_SEEN_UNKNOWN ||

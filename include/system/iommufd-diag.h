@@ -482,11 +482,12 @@ void iommufd_host_ask_kernel(IOMMUFDHost *host);
 char *iommufd_device_use(const IOMMUFDHostDevice *device, IOMMUFDSeen *in_use);
 
 /**
- * iommufd_device_holder: who has the VFIO device node of a device open
+ * iommufd_device_holder: who has a device of VFIO's open
  * @device: the device
  *
- * Returns: another process, as "process 12 (NAME)", a string of the host's;
- * NULL if none is seen.
+ * Returns: another process, such as "process 12 (NAME)", that has its device
+ * node or that of its group open, a string that is the host's or static; NULL
+ * if there is none.
  */
 const char *iommufd_device_holder(const IOMMUFDHostDevice *device);
 

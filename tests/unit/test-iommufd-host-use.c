@@ -259,7 +259,79 @@ static void test_keyboard(void)
     add_member("dev/char", "189:0", PCI "/usb1");
     check("has usb1, which no process has open", NO);
     add_member("dev/char", "13:64", PCI "/usb1/1-1/input/input3/event0");
-    check("may be in use: an input device is connected to it", UNKNOWN);
+    check("may be in use: USB device 1-1 is connected to it", UNKNOWN);
+    host_free(root);
+}
+
+/* These nodes are there for whatever the kernel itself does with the disks */
+static void test_hba(void)
+{
+    begin();
+    sees_all_processes();
+    host_link(root, REAL "/driver", "../../../bus/pci/drivers/mpt3sas");
+    add_member("dev/char", "1:3", PCI "/host0/bsg/sas_host0");
+    check("may be in use, for what cannot be seen", UNKNOWN);
+    host_link(root, "proc/9/fd/4", "/dev/null");
+    host_file(root, "proc/9/comm", "smartd\n");
+    check("is in use, process 9 (smartd) has sas_host0 open", YES);
+    host_free(root);
+}
+
+static void test_parent(void)
+{
+    begin();
+    sees_all_processes();
+    host_link(root, REAL "/driver", "../../../bus/pci/drivers/i915");
+    add_member("dev/char", "1:3", PCI "/drm/card0");
+    host_dir(root, REAL "/11111111-2222-3333-4444-555555555555");
+    check("is the parent of mediated device "
+          "11111111-2222-3333-4444-555555555555", YES);
+    host_free(root);
+}
+
+/* Any block device of this machine, as the number in sysfs; NULL if none is */
+static char *some_block_device(char **node)
+{
+    g_autoptr(GDir) dir = g_dir_open("/dev", 0, NULL);
+    const char *name;
+    struct stat st;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        *node = g_build_filename("/dev", name, NULL);
+        if (!lstat(*node, &st) && S_ISBLK(st.st_mode)) {
+            return g_strdup_printf("%u:%u\n", major(st.st_rdev),
+                                   minor(st.st_rdev));
+        }
+        g_clear_pointer(node, g_free);
+    }
+    return NULL;
+}
+
+/* The kernel gives it to others, too, but it is not idle */
+static void test_disk_open(void)
+{
+    g_autofree char *node = NULL;
+    g_autofree char *devt = some_block_device(&node);
+
+    if (!devt) {
+        g_test_skip("needs a block device in /dev");
+        return;
+    }
+    begin();
+    sees_all_processes();
+    add_disk(PCI "/ata1/sda", devt);
+    check("is the host's disk sda, which may be in use", UNKNOWN);
+    host_link(root, "proc/9/fd/4", node);
+    host_file(root, "proc/9/comm", "qemu\n");
+    check("is the host's disk sda, which process 9 (qemu) has open", YES);
+    host_free(root);
+
+    begin();
+    add_disk(PCI "/ata1/sda", "8:0\n");
+    add_disk(VIRT "loop0", "7:0\n");
+    host_file(root, "/sys/devices/" VIRT "loop0/loop/backing_file",
+              "/dev/sda\n");
+    check("is the host's disk sda, which is in use for loop0", YES);
     host_free(root);
 }
 
@@ -434,6 +506,9 @@ static void test_ask(void)
     }
     /* not on a file system that is mounted nodev */
     if (loop >= 0 && !is_nodev(root)) {
+        check_asked("is the host's disk sda, which may be in use: which "
+                    "processes have it open cannot be seen", UNKNOWN);
+        sees_all_processes();
         check_asked("is the host's disk sda", NO);
         holder = open(node, O_RDONLY | O_EXCL | O_CLOEXEC);
         g_assert_cmpint(holder, >=, 0);
@@ -457,6 +532,9 @@ int main(int argc, char **argv)
     g_test_add_func("/iommufd-host-use/disk/btrfs", test_disk_btrfs);
     g_test_add_func("/iommufd-host-use/disk/nvme", test_disk_nvme);
     g_test_add_func("/iommufd-host-use/disk/ask", test_ask);
+    g_test_add_func("/iommufd-host-use/disk/open", test_disk_open);
+    g_test_add_func("/iommufd-host-use/hba", test_hba);
+    g_test_add_func("/iommufd-host-use/parent", test_parent);
     g_test_add_func("/iommufd-host-use/network", test_network);
     g_test_add_func("/iommufd-host-use/network/elsewhere",
                     test_network_elsewhere);
