@@ -103,6 +103,16 @@ static void test_pci_options(void)
                "id=gpu,failover_pair_id=12,addr=010,"
                "x-pci-vendor-id=99999999999999999999,multifunction=on,"
                "romfile=a,,b.rom,rombar\n");
+    /* an id that is free */
+    check_line("--dry-run --device 0000:06:12.5,id=hostdev1 "
+               "--device 0009:01:00.0 qemu -device edu,id=hostdev0 "
+               "-object iommufd,id=iommufd0",
+               "qemu -device edu,id=hostdev0 -object iommufd,id=iommufd0 \\\n"
+               "    -object iommufd,id=iommufd1,fd=3 \\\n"
+               "    -device vfio-pci,host=0000:06:12.5,iommufd=iommufd1,fd=4,"
+               "id=hostdev1 \\\n"
+               "    -device vfio-pci,host=0009:01:00.0,id=hostdev3,"
+               "iommufd=iommufd1,fd=5\n");
     /* no option, as it is part of the value before it */
     check_line("--dry-run --device 0009:01:00.0,romfile=a,,id=b qemu",
                "qemu \\\n" IOMMUFD " \\\n"
@@ -148,6 +158,15 @@ static void test_usage(void)
     check_refused("--device 0000:00:04.0,fd=7 -- qemu", 125, "qemu-iommufd: "
                   "'fd=7' in --device 0000:00:04.0,fd=7 is set by run "
                   "itself\n");
+    check_refused("--device 0000:00:04.0,fd -- qemu", 125, "qemu-iommufd: "
+                  "'fd' in --device 0000:00:04.0,fd is set by run itself\n");
+    check_refused("--bind= -- qemu", 125, "qemu-iommufd: --bind: '' is not "
+                  "the name of a driver\n");
+    check_refused("--bind=../x -- qemu", 125, "qemu-iommufd: --bind: '../x' "
+                  "is not the name of a driver\n");
+    check_refused("--frob -- qemu", 125, "qemu-iommufd: there is an option "
+                  "that is none, or that lacks its argument, before or at "
+                  "'--frob'; see qemu-iommufd run --help\n");
     check_refused("--device ,id=a -- qemu", 125, "qemu-iommufd: --device "
                   "needs a device\n");
     check_refused("--root /tmp -- qemu", 125, "qemu-iommufd: --root needs "

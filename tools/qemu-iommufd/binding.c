@@ -66,17 +66,35 @@ static void note_host_state(Record *record, const IOMMUFDHostDevice *facts)
 }
 
 static bool host_consents(const RunDevice *device,
-                          const IOMMUFDHostDevice *facts)
+                          const IOMMUFDHostDevice *facts, bool force)
 {
+    const char *holder = iommufd_device_holder(facts);
     IOMMUFDSeen in_use;
     g_autofree char *use = iommufd_device_use(facts, &in_use);
 
-    if (in_use == IOMMUFD_SEEN_NO) {
+    /* Not even by force, as the kernel would wait until it is closed */
+    if (holder) {
+        run_error(0, "%s is in use by %s", device->name, holder);
+        return false;
+    }
+    if (in_use == IOMMUFD_SEEN_NO || force) {
         return true;
     }
     run_error(0, "%s %s; --force takes it away from the host", device->name,
               use);
     return false;
+}
+
+/* By its name, or by what it is built on */
+static bool is_vfio_driver(const char *driver)
+{
+    g_autofree char *link = g_build_filename(DRIVERS, driver, "module", NULL);
+    g_autofree char *target = g_file_read_link(link, NULL);
+    g_autofree char *module = g_path_get_basename(target ?: driver);
+    g_autofree char *holder = g_build_filename("/sys/module/vfio_pci_core/"
+                                               "holders", module, NULL);
+
+    return strstr(driver, "vfio") || !access(holder, F_OK);
 }
 
 static bool plan(const Run *run, RunDevice *device, IOMMUFDHostDevice *facts)
@@ -89,7 +107,7 @@ static bool plan(const Run *run, RunDevice *device, IOMMUFDHostDevice *facts)
         device->record = record_open(facts->name, false);
         return device->record || errno == ENOENT;
     }
-    if (!taken && !run->force && !host_consents(device, facts)) {
+    if (!host_consents(device, facts, run->force)) {
         return false;
     }
     device->record = record_open(facts->name, true);
@@ -110,6 +128,11 @@ bool binding_plan(Run *run, IOMMUFDHost *host)
 {
     bool ok = true;
 
+    if (run->bind_driver && !is_vfio_driver(run->bind_driver)) {
+        run_error(0, "%s is not a VFIO driver, or it is not loaded",
+                  run->bind_driver);
+        return false;
+    }
     iommufd_host_ask_kernel(host);
     for (guint i = 0; i < run->devices->len; i++) {
         RunDevice *device = run->devices->pdata[i];
@@ -165,6 +188,7 @@ bool binding_give_back(Record *record)
     g_autofree char *path = g_strconcat(DEVICES, address, NULL);
     const IOMMUFDHostDevice *facts = iommufd_host_device(host, path);
     bool taken = !g_strcmp0(facts->driver, record->vfio_driver);
+    bool ours = !g_strcmp0(facts->override, record->vfio_driver);
     const char *holder = taken ? iommufd_device_holder(facts) : NULL;
     bool ok = true;
 
@@ -173,14 +197,18 @@ bool binding_give_back(Record *record)
         run_error(0, "%s is still in use by %s", address, holder);
         return false;
     }
-    if (!g_strcmp0(facts->override, record->vfio_driver)) {
-        ok = write_override(address, record->override);
+    /* Without one, as it would keep the former driver away */
+    if (ours) {
+        ok = write_override(address, NULL);
     }
     if (ok && taken) {
         ok = write_driver(address, record->vfio_driver, "unbind");
     }
     if (ok && (taken || !facts->driver) && facts->real && record->driver) {
         ok = write_driver(address, record->driver, "bind");
+    }
+    if (ok && (ours || !facts->override) && facts->real && record->override) {
+        ok = write_override(address, record->override);
     }
     record->written = !ok;
     return ok;

@@ -97,6 +97,16 @@ static IOMMUFDHostDevice *add_named(Report *report, const char *name,
     return facts;
 }
 
+/* Can libvirt bind it to a VFIO driver, without the host losing anything? */
+static bool can_go(const IOMMUFDHostDevice *device)
+{
+    IOMMUFDSeen in_use;
+    g_autofree char *use = iommufd_device_use(device, &in_use);
+
+    return !iommufd_device_has_vfio_driver(device) &&
+           in_use == IOMMUFD_SEEN_NO;
+}
+
 static char *add_hostdevs(Report *report)
 {
     const GPtrArray *hostdevs = report->domain->hostdevs;
@@ -107,7 +117,8 @@ static char *add_hostdevs(Report *report)
         IOMMUFDHostDevice *facts = add_named(report, hostdev->name,
                                              &complaint);
 
-        if (facts && hostdev->managed) {
+        /* One that the host may use is not libvirt's to bind */
+        if (facts && hostdev->managed && can_go(facts)) {
             g_autofree char *driver = hostdev->driver ?
                 g_strdup(hostdev->driver) :
                 iommufd_device_vfio_driver(facts, NULL);

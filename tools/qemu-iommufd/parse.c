@@ -60,6 +60,7 @@ User *parse_user(const char *arg, char **complaint)
     *user = (User) {
         .uid = pw ? pw->pw_uid : uid,
         .gid = group ? gid : pw->pw_gid,
+        .groups = !group,
         .name = pw ? g_strdup(pw->pw_name) : NULL,
         .home = g_strdup(pw ? pw->pw_dir : "/"),
     };

@@ -13,12 +13,14 @@
  * struct User - whom QEMU runs as
  * @uid: the user
  * @gid: the group
+ * @groups: it is in all the groups of that name, too
  * @name: its name, NULL if it has none
  * @home: its directory
  */
 typedef struct User {
     uid_t uid;
     gid_t gid;
+    bool groups;
     char *name;
     char *home;
 } User;

@@ -9,8 +9,6 @@
 #include "qemu/osdep.h"
 #include "run.h"
 
-#define IOMMUFD_ID "iommufd0"
-
 char *qemu_driver(const char *name, const IOMMUFDHostDevice *device)
 {
     static const char *const apis[] = { "vfio-pci", "vfio-ap", "vfio-ccw" };
@@ -65,15 +63,11 @@ static char *single_commas(const char *text, size_t len)
 static bool option_is_ours(const char *option)
 {
     static const char *const ours[] = {
-        "driver=", "fd=", "host=", "iommufd=", "sysfsdev=",
+        "driver", "fd", "host", "iommufd", "sysfsdev", NULL
     };
+    g_autofree char *name = g_strndup(option, strcspn(option, "=,"));
 
-    for (size_t i = 0; i < G_N_ELEMENTS(ours); i++) {
-        if (g_str_has_prefix(option, ours[i])) {
-            return true;
-        }
-    }
-    return false;
+    return g_strv_contains(ours, name);
 }
 
 bool qemu_parse_device(RunDevice *device, const char *arg)
@@ -95,12 +89,47 @@ bool qemu_parse_device(RunDevice *device, const char *arg)
                       (int)(end - option), option, arg);
             return false;
         }
-        device->has_id |= g_str_has_prefix(option, "id=");
+        if (g_str_has_prefix(option, "id=")) {
+            g_free(device->id);
+            device->id = single_commas(option + 3, end - option - 3);
+        }
     }
     return true;
 }
 
-static char *device_option(const RunDevice *device, guint index)
+/* Is anything on the command line called so? */
+static bool id_is_used(const Run *run, const char *id)
+{
+    for (char **arg = run->qemu; *arg; arg++) {
+        if (strstr(*arg, id)) {
+            return true;
+        }
+    }
+    for (guint i = 0; i < run->devices->len; i++) {
+        const RunDevice *device = run->devices->pdata[i];
+
+        if (!g_strcmp0(device->id, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* From @number on, which is set to what follows */
+static char *free_id(const Run *run, const char *prefix, guint *number)
+{
+    for (;;) {
+        g_autofree char *id = g_strdup_printf("%s%u", prefix, (*number)++);
+
+        if (!id_is_used(run, id)) {
+            return g_steal_pointer(&id);
+        }
+    }
+}
+
+/* @id is its own if it was given none */
+static char *device_option(const RunDevice *device, int fd,
+                           const char *iommufd, const char *id)
 {
     g_autofree char *address = g_path_get_basename(device->sysfsdev);
     g_autofree char *sysfsdev = double_commas(device->sysfsdev);
@@ -111,11 +140,10 @@ static char *device_option(const RunDevice *device, guint index)
     } else {
         g_string_append_printf(text, ",sysfsdev=%s", sysfsdev);
     }
-    if (!device->has_id) {
-        g_string_append_printf(text, ",id=hostdev%u", index);
+    if (!device->id) {
+        g_string_append_printf(text, ",id=%s", id);
     }
-    g_string_append_printf(text, ",iommufd=" IOMMUFD_ID ",fd=%u",
-                           FIRST_FD + 1 + index);
+    g_string_append_printf(text, ",iommufd=%s,fd=%d", iommufd, fd);
     if (device->options) {
         g_string_append_printf(text, ",%s", device->options);
     }
@@ -125,16 +153,21 @@ static char *device_option(const RunDevice *device, guint index)
 char **qemu_arguments(const Run *run)
 {
     GPtrArray *args = g_ptr_array_new();
+    guint iommufds = 0, hostdevs = 0;
+    g_autofree char *iommufd = free_id(run, "iommufd", &iommufds);
 
     for (char **arg = run->qemu; *arg; arg++) {
         g_ptr_array_add(args, g_strdup(*arg));
     }
     g_ptr_array_add(args, g_strdup("-object"));
-    g_ptr_array_add(args, g_strdup_printf("iommufd,id=" IOMMUFD_ID ",fd=%d",
+    g_ptr_array_add(args, g_strdup_printf("iommufd,id=%s,fd=%d", iommufd,
                                           FIRST_FD));
     for (guint i = 0; i < run->devices->len; i++) {
+        g_autofree char *id = free_id(run, "hostdev", &hostdevs);
+
         g_ptr_array_add(args, g_strdup("-device"));
-        g_ptr_array_add(args, device_option(run->devices->pdata[i], i));
+        g_ptr_array_add(args, device_option(run->devices->pdata[i],
+                                            FIRST_FD + 1 + i, iommufd, id));
     }
     g_ptr_array_add(args, NULL);
     return (char **)g_ptr_array_free(args, false);

@@ -78,7 +78,7 @@ Record *record_open(const char *address, bool create)
     Record *record;
     int fd;
 
-    if (create && g_mkdir_with_parents(DIRECTORY, 0700)) {
+    if (create && g_mkdir_with_parents(DIRECTORY, 0755)) {
         run_error(errno, "%s: what is to be given back cannot be written down "
                   "in " DIRECTORY, address);
         return NULL;
@@ -150,9 +150,15 @@ void record_remove(Record *record)
 GPtrArray *record_addresses(void)
 {
     GPtrArray *addresses = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GDir) dir = g_dir_open(DIRECTORY, 0, NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GDir) dir = g_dir_open(DIRECTORY, 0, &error);
     const char *name;
 
+    if (!dir && !g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT)) {
+        run_error(0, "%s", error->message);
+        g_ptr_array_unref(addresses);
+        return NULL;
+    }
     while (dir && (name = g_dir_read_name(dir))) {
         g_ptr_array_add(addresses, g_strdup(name));
     }

@@ -7,6 +7,7 @@
  */
 
 #include "qemu/osdep.h"
+#include <signal.h>
 #include "commands.h"
 #include "run.h"
 
@@ -25,8 +26,15 @@ static bool restore(const char *address)
     Record *record = record_open(address, false);
     bool ok;
 
+    if (!record && errno == ENOENT) {
+        g_autofree char *line = g_strdup_printf("%s: nothing to give back\n",
+                                                address);
+
+        output_text(line);
+        return true;
+    }
     if (!record) {
-        return errno == ENOENT;
+        return false;
     }
     if (record->written && binding_give_back(record)) {
         g_autofree char *line = g_strdup_printf("%s: given back to %s\n",
@@ -53,8 +61,10 @@ static GPtrArray *addresses_of(char **names)
         g_autofree char *reason = NULL;
         g_autofree char *path = device_sysfsdev(host, *name, &reason);
 
-        if (!path) {
-            run_error(0, "%s", reason);
+        /* One that is gone can still have a record, by its address */
+        if (!path || !(iommufd_host_device(host, path)->real ||
+                       g_str_has_prefix(path, "/sys/bus/pci/devices/"))) {
+            run_error(0, "%s", reason ?: "there is no such device");
             return NULL;
         }
         g_ptr_array_add(addresses, g_path_get_basename(path));
@@ -67,18 +77,22 @@ int cmd_restore(int argc, char **argv)
     g_autoptr(GPtrArray) addresses = NULL;
     bool ok = true;
 
+    signal(SIGPIPE, SIG_IGN);
     if (argc > 1 && (g_str_equal(argv[1], "--help") ||
                      g_str_equal(argv[1], "-h"))) {
         output_text(help);
         return STATUS_READY;
     }
-    if (argc > 1 && *argv[1] == '-') {
+    if (argc > 1 && g_str_equal(argv[1], "--")) {
+        argc--;
+        argv++;
+    } else if (argc > 1 && *argv[1] == '-') {
         run_error(0, "restore has no option '%s'", argv[1]);
         return STATUS_USAGE;
     }
     addresses = argc > 1 ? addresses_of(argv + 1) : record_addresses();
     if (!addresses) {
-        return STATUS_USAGE;
+        return argc > 1 ? STATUS_USAGE : STATUS_NOT_READY;
     }
     for (guint i = 0; i < addresses->len; i++) {
         ok &= restore(addresses->pdata[i]);

@@ -88,6 +88,7 @@ static void run_device_free(gpointer opaque)
     g_free(device->sysfsdev);
     g_free(device->driver);
     g_free(device->options);
+    g_free(device->id);
     g_free(device->vfio_driver);
     record_close(device->record);
     g_free(device);
@@ -221,6 +222,9 @@ static int start(Run *run)
 
     if (run->bind) {
         process = supervise_start(run, run_bound);
+        /* Or guest memory would stay pinned as long as this process lives */
+        close(run->iommufd);
+        run->iommufd = -1;
         return process < 0 ? RUN_FAILED :
                supervise_mirror(supervise_wait(process, false, false));
     }
@@ -316,6 +320,11 @@ static int parse_options(Run *run, int argc, char **argv)
         case BIND:
             run->bind = true;
             run->bind_driver = optarg;
+            if (optarg && (!*optarg || strchr(optarg, '/'))) {
+                run_error(0, "--bind: '%s' is not the name of a driver",
+                          optarg);
+                return RUN_FAILED;
+            }
             break;
         case FORCE:
             run->force = true;
@@ -330,8 +339,9 @@ static int parse_options(Run *run, int argc, char **argv)
             output_text(help);
             return STATUS_READY;
         default:
-            run_error(0, "'%s' is no option, or lacks its argument; see "
-                      "qemu-iommufd run --help", argv[optind - 1]);
+            run_error(0, "there is an option that is none, or that lacks its "
+                      "argument, before or at '%s'; see qemu-iommufd run "
+                      "--help", argv[optind - 1]);
             return RUN_FAILED;
         }
     }

@@ -35,7 +35,7 @@ typedef struct Record Record;
  * @driver: QEMU's driver for it
  * @pci: it is a PCI device
  * @options: what follows for QEMU's device, as given; NULL if nothing does
- * @has_id: an id is among them
+ * @id: the id among them, NULL if there is none
  * @fd: descriptor of its VFIO device node, -1 if it is not open
  * @vfio_driver: what it is bound to while QEMU runs, NULL if that is left alone
  * @record: what it was before, or NULL
@@ -46,7 +46,7 @@ typedef struct RunDevice {
     char *driver;
     bool pci;
     char *options;
-    bool has_id;
+    char *id;
     int fd;
     char *vfio_driver;
     Record *record;
@@ -178,7 +178,10 @@ bool record_write(Record *record);
 void record_remove(Record *record);
 /* Unlock it, may be NULL */
 void record_close(Record *record);
-/* The addresses of all devices that have one, to be freed by the caller */
+/*
+ * The addresses of all devices that have one, to be freed by the caller; NULL
+ * with an error printed if that cannot be told
+ */
 GPtrArray *record_addresses(void);
 
 /*

@@ -21,6 +21,7 @@ static const int passed_on[] = {
 /* How this program was called, for QEMU */
 static sigset_t mask_before;
 static void (*child_before)(int);
+static void (*pipe_before)(int);
 
 static void signals_waited_for(sigset_t *set)
 {
@@ -39,11 +40,14 @@ void supervise_begin(void)
     sigprocmask(SIG_BLOCK, &set, &mask_before);
     /* Nobody could be waited for if the caller ignores it */
     child_before = signal(SIGCHLD, SIG_DFL);
+    /* Who reads the messages may go, but what was taken is given back */
+    pipe_before = signal(SIGPIPE, SIG_IGN);
 }
 
 void supervise_end(void)
 {
     signal(SIGCHLD, child_before);
+    signal(SIGPIPE, pipe_before);
     sigprocmask(SIG_SETMASK, &mask_before, NULL);
 }
 
@@ -101,14 +105,14 @@ int supervise_wait(pid_t child, bool left_terminal, bool all)
         if (pid && !all) {
             return result;
         }
-        /* What a terminal sends goes to all of its processes anyway */
-        if (!pid && sigwaitinfo(&set, &info) > 0 && info.si_signo != SIGCHLD &&
-            (left_terminal || info.si_code <= 0)) {
-            if (child) {
-                kill(child, info.si_signo);
-            } else {
-                pass_on_to_children(info.si_signo);
-            }
+        if (pid || sigwaitinfo(&set, &info) < 0 || info.si_signo == SIGCHLD) {
+            continue;
+        }
+        if (!child) {
+            pass_on_to_children(info.si_signo);
+        } else if (left_terminal || info.si_code <= 0) {
+            /* What a terminal sends goes to all of its processes anyway */
+            kill(child, info.si_signo);
         }
     }
 }

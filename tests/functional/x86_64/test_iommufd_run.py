@@ -336,6 +336,10 @@ class IommufdRunBind(IommufdLabTest):
                         'until [ -e /tmp/mounted ]; do sleep 0.1; done; '
                         '! grep /tmp/mnt /proc/self/mounts',
                         'kill $other; wait; rm /tmp/mounted')
+            # which the kernel would also give to somebody else
+            self.refuse(device, rf'.*{disk}, which process \d+ \(sleep\).*',
+                        f'sleep 1000 </dev/{disk} & other=$!; sleep 1',
+                        'kill $other; wait')
             self.refuse(device, rf'.*{disk}.*',
                         f'mkswap /dev/{disk}; swapon /dev/{disk}',
                         f'swapoff /dev/{disk}')
@@ -410,11 +414,15 @@ class IommufdRunBind(IommufdLabTest):
                 ('--device 0000:00:1e.0 -- true', 'host has no PCI device',
                  125),
                 ('--bind=nosuch -- true', 'nosuch', 125),
+                ('--bind= -- true', 'not the name of a driver', 125),
+                ('--bind=e1000e -- true', 'not a VFIO driver', 125),
+                ('-- /tmp/script', 'No such file or directory', 127),
                 ('-- /nonexistent', 'No such file or directory', 127),
                 ('-- /etc/passwd', 'Permission denied', 126),
                 ('--user qemu -- /tmp/private', 'Permission denied', 126)):
             output = self.fail_in_lab(
                 'cp /bin/busybox /tmp/private; chmod 700 /tmp/private; '
+                'echo "#!/nonexistent" >/tmp/script; chmod 755 /tmp/script; '
                 f'{words} {options}', expected=status)
             self.assertIn(message, output)
         self.fail_in_lab(
@@ -452,6 +460,26 @@ class IommufdRunBind(IommufdLabTest):
             'e1000e (null)', 'e1000e (null)', 'e1000e (null)',
             'e1000e vfio-pci', 'vfio-pci', 'vfio-pci vfio-pci',
             'vfio-pci (null)', '(null)', 'e1000e (null)'])
+
+    def test_meant_for_another_driver(self):
+        """What the device is meant for does not keep its driver away."""
+        self.boot()
+        override = f'/sys/bus/pci/devices/{NIC}/driver_override'
+        self.succeed_in_lab(f'echo vfio-pci >{override}; '
+                            f'qemu-iommufd run --bind --device {NIC} -- true')
+        self.assertEqual(self.drivers(NIC), ['e1000e', 'vfio-pci'])
+        self.succeed_in_lab(f'echo >{override}')
+
+    def test_nobody_reads_the_messages(self):
+        self.boot()
+        # the node of the device cannot be seen when it is there
+        self.succeed_in_lab(
+            f'bind {EDU}; mount -t tmpfs tmpfs /dev/vfio/devices; '
+            f'{{ qemu-iommufd run --bind --device {NIC} -- true; '
+            'echo $? >/tmp/status; } 2>&1 | true; '
+            'until [ -e /tmp/status ]; do sleep 0.1; done; '
+            'umount /dev/vfio/devices; grep -x 125 /tmp/status')
+        self.assertEqual(self.drivers(NIC), ['e1000e', '(null)'])
 
     def test_one_at_a_time(self):
         self.boot()
