@@ -182,7 +182,10 @@ static char *no_iommu_reason(IOMMUFDHost *host, const char **cure)
         *cure = "This host is a VM: let its own host give it an IOMMU (QEMU: "
                 "-machine kernel-irqchip=split -device "
                 "intel-iommu,intremap=on; on Arm -machine iommu=smmuv3).";
-        return g_strdup("this host is a VM that has been given none");
+        return g_strdup(dir_seen(acpi, "") == IOMMUFD_SEEN_YES ?
+                        "this host is a VM that has been given none" :
+                        "probably this host, which is a VM, has been given "
+                        "none");
     }
     *cure = "Enable the IOMMU in the firmware (VT-d, AMD-Vi, SMMU).";
     return g_strdup(dir_seen(acpi, "") == IOMMUFD_SEEN_YES ?

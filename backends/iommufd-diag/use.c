@@ -409,8 +409,8 @@ static void note_content(IOMMUFDHost *host, const char *disk, const char *name,
 
 /*
  * A file system, volume, array or pool has its disks for itself, wherever it
- * is mounted, and the kernel does not give them to anybody else.  Returns an
- * errno, 0 if nobody has the disk.
+ * is mounted, and the kernel does not give them to anybody else.  Returns a
+ * negative errno, 0 if nobody has the disk.
  */
 static int ask_for_disk(IOMMUFDHost *host, const Member *disk)
 {
@@ -424,21 +424,21 @@ static int ask_for_disk(IOMMUFDHost *host, const Member *disk)
     int fd;
 
     if (!dir_devt(host->dir, attr, &devt)) {
-        return ENODEV;
+        return -ENODEV;
     }
     /* Nothing but a block device is opened */
     if (stat(node, &st)) {
-        return errno;
+        return -errno;
     }
     if (!S_ISBLK(st.st_mode) || st.st_rdev != devt) {
-        return ENODEV;
+        return -ENODEV;
     }
     fd = open(node, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
-        return errno == ENOMEDIUM ? 0 : errno;
+        return errno == ENOMEDIUM ? 0 : -errno;
     }
     if (fstat(fd, &st) || !S_ISBLK(st.st_mode) || st.st_rdev != devt) {
-        err = ENODEV;
+        err = -ENODEV;
     }
     close(fd);
     return err;
@@ -498,7 +498,7 @@ static void note_disk(IOMMUFDHost *host, const Member *disk, Use *use)
                                                   "which may be in use",
                                                   shown));
     } else {
-        err = ask_for_disk(host, disk);
+        err = -ask_for_disk(host, disk);
         if (!err && !host_sees_all(host)) {
             note(use, WEIGHT_UNKNOWN,
                  g_strdup_printf("is the host's disk %s, which may be in use: "

@@ -92,7 +92,7 @@ static void read_driver(Hostdev *hostdev, const char **names,
 static unsigned int number_of(const char **names, const char **values,
                               const char *name)
 {
-    return strtoul(attribute(names, values, name) ?: "0", NULL, 0);
+    return g_ascii_strtoull(attribute(names, values, name) ?: "0", NULL, 0);
 }
 
 static void read_source(Reader *reader, const char **names,

@@ -20,8 +20,8 @@ static const int passed_on[] = {
 
 /* How this program was called, for QEMU */
 static sigset_t mask_before;
-static void (*child_before)(int);
-static void (*pipe_before)(int);
+static struct sigaction child_before;
+static struct sigaction pipe_before;
 
 static void signals_waited_for(sigset_t *set)
 {
@@ -34,20 +34,22 @@ static void signals_waited_for(sigset_t *set)
 
 void supervise_begin(void)
 {
+    const struct sigaction ends = { .sa_handler = SIG_DFL };
+    const struct sigaction ignored = { .sa_handler = SIG_IGN };
     sigset_t set;
 
     signals_waited_for(&set);
     sigprocmask(SIG_BLOCK, &set, &mask_before);
     /* Nobody could be waited for if the caller ignores it */
-    child_before = signal(SIGCHLD, SIG_DFL);
+    sigaction(SIGCHLD, &ends, &child_before);
     /* Who reads the messages may go, but what was taken is given back */
-    pipe_before = signal(SIGPIPE, SIG_IGN);
+    sigaction(SIGPIPE, &ignored, &pipe_before);
 }
 
 void supervise_end(void)
 {
-    signal(SIGCHLD, child_before);
-    signal(SIGPIPE, pipe_before);
+    sigaction(SIGCHLD, &child_before, NULL);
+    sigaction(SIGPIPE, &pipe_before, NULL);
     sigprocmask(SIG_SETMASK, &mask_before, NULL);
 }
 

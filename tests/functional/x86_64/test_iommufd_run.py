@@ -503,7 +503,8 @@ class IommufdRunBind(IommufdLabTest):
             'killall -9 qemu-iommufd; sleep 0.5; '
             'qemu-iommufd restore; echo restore $?; '
             'killall sleep; sleep 0.5; qemu-iommufd restore')
-        self.assertRegex(output, rf'{NIC} is still in use by process \d+ \(sleep\)\n')
+        self.assertRegex(output, rf'{NIC} is still in use by process \d+ '
+                         r'\(sleep\)\n')
         self.assertIn('restore 1\n', output)
         self.assertIn(f'{NIC}: given back to e1000e\n', output)
         self.assertEqual(self.drivers(NIC), ['e1000e', '(null)'])
