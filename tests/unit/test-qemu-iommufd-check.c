@@ -824,6 +824,11 @@ static void test_libvirt(void)
     domain_run(&c, DOMAIN("<iommufd enabled='yes' fdgroup='f'/>"
                           DEVICES(HOSTDEV("<driver name='vfio'/>"))));
     domain_result(&c, "hostdevs", NULL);
+    domain_run(&c, DOMAIN("<iommufd enabled='yes'/>" DEVICES(HOSTDEV(
+                   "<driver name='vfio' iommufd='no'/>"))));
+    domain_result(&c, "hostdevs", "warn");
+    domain_run(&c, DOMAIN(""));
+    domain_result(&c, "hostdevs", "warn");
     domain_run(&c, DOMAIN("<iommufd enabled='no'/>" DEVICES(HOSTDEV(""))));
     g_assert_cmpint(c.text.status, ==, 0);
     domain_result(&c, "hostdevs", "warn");
@@ -865,6 +870,17 @@ static void test_libvirt_managed(void)
                                               "iommufd='yes'/>"))));
     g_assert_cmpint(c.text.status, ==, 1);
     case_expect(&c, "shows", "no_such_vfio_pci");
+    /* not at the cost of the host's root file system */
+    host_link(c.root, "sys/devices/pci/0000:01:00.0/driver",
+              "../../../bus/pci/drivers/nvme");
+    host_dir(c.root, "sys/devices/pci/0000:01:00.0/nvme/nvme0/nvme0n1");
+    host_link(c.root, "sys/class/block/nvme0n1",
+              "../../devices/pci/0000:01:00.0/nvme/nvme0/nvme0n1");
+    host_file(c.root, "proc/self/mountinfo",
+              "30 1 259:0 / / rw - ext4 /dev/nvme0n1 rw\n");
+    domain_run(&c, DOMAIN(DEVICES(PCI_HOSTDEV("yes", DRIVER))));
+    g_assert_cmpint(c.text.status, ==, 1);
+    case_expect(&c, "shows", "holds the host's root file system");
     host_free(c.root);
     case_clear(&c);
 }

@@ -86,6 +86,7 @@ static void read_driver(Hostdev *hostdev, const char **names,
 {
     g_free(hostdev->driver);
     hostdev->driver = g_strdup(attribute(names, values, "model"));
+    hostdev->has_iommufd = attribute(names, values, "iommufd");
     hostdev->iommufd = is_yes(names, values, "iommufd");
 }
 
@@ -252,7 +253,9 @@ Domain *domain_read(const char *file, char **complaint)
     for (guint i = 0; i < domain->hostdevs->len; i++) {
         Hostdev *hostdev = domain->hostdevs->pdata[i];
 
-        hostdev->iommufd |= reader.all_iommufd;
+        if (!hostdev->has_iommufd) {
+            hostdev->iommufd = reader.all_iommufd;
+        }
     }
     return domain;
 }
@@ -306,6 +309,11 @@ static char *legacy_hostdevs(const Domain *domain)
         if (!hostdev->iommufd) {
             g_ptr_array_add(names, hostdev->name);
         }
+    }
+    if (!domain->hostdevs->len) {
+        return g_strdup("the domain has no device of the host that is named "
+                        "by an address; those of a network's pool are not "
+                        "known before");
     }
     if (!names->len) {
         return NULL;

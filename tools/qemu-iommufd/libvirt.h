@@ -14,12 +14,14 @@
 /**
  * struct Hostdev - a device of the host that a domain has
  * @name: its PCI address, or the UUID of a mediated device
- * @iommufd: it is assigned through iommufd
+ * @has_iommufd: it says itself whether it is assigned through iommufd
+ * @iommufd: it is
  * @managed: libvirt binds it to a VFIO driver when the domain starts
  * @driver: that driver, NULL for libvirt's choice
  */
 typedef struct Hostdev {
     char *name;
+    bool has_iommufd;
     bool iommufd;
     bool managed;
     char *driver;
