@@ -81,9 +81,6 @@ static void run_device_free(gpointer opaque)
 {
     RunDevice *device = opaque;
 
-    if (device->fd >= 0) {
-        close(device->fd);
-    }
     g_free(device->name);
     g_free(device->sysfsdev);
     g_free(device->driver);
@@ -172,16 +169,25 @@ static bool check_devices(const Run *run, IOMMUFDHost *host)
     return ok;
 }
 
-/* The iommufd and the devices are QEMU's alone, or they would stay in use */
+static void close_fd(int *fd)
+{
+    if (*fd >= 0) {
+        close(*fd);
+    }
+    *fd = -1;
+}
+
+/*
+ * The iommufd and the devices are QEMU's alone: guest memory would stay pinned
+ * as long as another process has the one, and a driver waits for the others.
+ */
 static void close_fds(Run *run)
 {
-    close(run->iommufd);
-    run->iommufd = -1;
+    close_fd(&run->iommufd);
     for (guint i = 0; i < run->devices->len; i++) {
         RunDevice *device = run->devices->pdata[i];
 
-        close(device->fd);
-        device->fd = -1;
+        close_fd(&device->fd);
     }
 }
 
@@ -211,6 +217,7 @@ static int run_bound(Run *run)
         return RUN_FAILED;
     }
     ok = launch_open_devices(run) && run_qemu(run, true, &status);
+    close_fds(run);
     ok &= binding_restore(run);
     return ok ? supervise_mirror(status) : RUN_FAILED;
 }
@@ -222,9 +229,7 @@ static int start(Run *run)
 
     if (run->bind) {
         process = supervise_start(run, run_bound);
-        /* Or guest memory would stay pinned as long as this process lives */
-        close(run->iommufd);
-        run->iommufd = -1;
+        close_fds(run);
         return process < 0 ? RUN_FAILED :
                supervise_mirror(supervise_wait(process, false, false));
     }
@@ -364,9 +369,7 @@ static int parse_options(Run *run, int argc, char **argv)
 
 static void run_clear(Run *run)
 {
-    if (run->iommufd >= 0) {
-        close(run->iommufd);
-    }
+    close_fds(run);
     g_ptr_array_unref(run->devices);
     g_free(run->program);
     user_free(run->user);

@@ -481,6 +481,23 @@ class IommufdRunBind(IommufdLabTest):
             'umount /dev/vfio/devices; grep -x 125 /tmp/status')
         self.assertEqual(self.drivers(NIC), ['e1000e', '(null)'])
 
+    def test_second_cannot_be_opened(self):
+        """The first one is not waited for, and given back as well."""
+        self.boot()
+        output = self.fail_in_lab(
+            # the node of the first one is there, as it will be numbered
+            f'bind {SERIAL} {EDU}; set -- $(stat -c "0x%t 0x%T" '
+            '/dev/vfio/devices/vfio1); '
+            f'echo {EDU} >/sys/bus/pci/drivers/vfio-pci/unbind; '
+            'mount -t tmpfs tmpfs /dev/vfio/devices; '
+            'mknod /dev/vfio/devices/vfio1 c $(($1)) $(($2)); '
+            f'qemu-iommufd run --bind --device {NIC} --device {EDU2} -- true; '
+            'status=$?; umount /dev/vfio/devices; exit $status',
+            expected=FAILED)
+        self.assertIn(f'{EDU2}: ', output)
+        self.assertIn('/dev/vfio/devices/vfio2', output)
+        self.assertEqual(self.drivers(NIC), ['e1000e', '(null)'])
+
     def test_one_at_a_time(self):
         self.boot()
         output = self.succeed_in_lab(
