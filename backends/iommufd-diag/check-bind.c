@@ -284,7 +284,8 @@ static char *members_cure(const GPtrArray *members)
 
         if (in_use == IOMMUFD_SEEN_YES) {
             g_string_append_printf(cure, "%s (%s) is the host's own, it %s: "
-                                   "move the card to another slot.\n",
+                                   "the device to be assigned needs another "
+                                   "slot.\n",
                                    member->name, member->driver, use);
         } else if (in_use == IOMMUFD_SEEN_NO) {
             g_string_append_printf(cure, "Bind %s too: driverctl set-override "
