@@ -376,19 +376,25 @@ static void add_holders(IOMMUFDHost *host, const char *name, GPtrArray *names)
     }
 }
 
+static bool disk_devt(IOMMUFDHost *host, const char *name, dev_t *devt)
+{
+    g_autofree char *attr = g_build_filename("sys/class/block", name, "dev",
+                                             NULL);
+
+    return dir_devt(host->dir, attr, devt);
+}
+
 /* Is a file system or swap space on it? */
 static void note_content(IOMMUFDHost *host, const char *disk, const char *name,
                          Use *use)
 {
     HostUses *uses = host->uses;
-    g_autofree char *path = g_build_filename("sys/class/block", name, "dev",
-                                             NULL);
     const char *where = g_hash_table_lookup(uses->mounted_names, name) ?:
                         g_hash_table_lookup(uses->btrfs, name);
     dev_t devt;
     gint64 key;
 
-    if (!where && dir_devt(host->dir, path, &devt)) {
+    if (!where && disk_devt(host, name, &devt)) {
         key = devt;
         where = g_hash_table_lookup(uses->mounted_devts, &key);
     }
@@ -414,8 +420,6 @@ static void note_content(IOMMUFDHost *host, const char *disk, const char *name,
  */
 static int ask_for_disk(IOMMUFDHost *host, const Member *disk)
 {
-    g_autofree char *attr = g_build_filename("sys/class/block", disk->name,
-                                             "dev", NULL);
     g_autofree char *name = g_strdelimit(g_strdup(disk->name), "!", '/');
     g_autofree char *node = g_build_filename("/dev", name, NULL);
     struct stat st;
@@ -423,7 +427,7 @@ static int ask_for_disk(IOMMUFDHost *host, const Member *disk)
     int err = 0;
     int fd;
 
-    if (!dir_devt(host->dir, attr, &devt)) {
+    if (!disk_devt(host, disk->name, &devt)) {
         return -ENODEV;
     }
     /* Nothing but a block device is opened */
@@ -447,11 +451,9 @@ static int ask_for_disk(IOMMUFDHost *host, const Member *disk)
 /* Who has it open, with others or alone; NULL if nobody is seen */
 static const char *holder_of_disk(IOMMUFDHost *host, const Member *disk)
 {
-    g_autofree char *attr = g_build_filename("sys/class/block", disk->name,
-                                             "dev", NULL);
     dev_t devt;
 
-    return !host->diagnoses && dir_devt(host->dir, attr, &devt) ?
+    return !host->diagnoses && disk_devt(host, disk->name, &devt) ?
            host_disk_holder(host, devt) : NULL;
 }
 
@@ -465,14 +467,51 @@ static bool is_path(IOMMUFDHost *host, const Member *disk)
     return dir_number(host->dir, attr, &hidden) && hidden;
 }
 
+/* Nothing is known to be on it: who has it open? */
+static void note_open_disk(IOMMUFDHost *host, const Member *disk,
+                           const char *shown, Use *use)
+{
+    const char *holder = holder_of_disk(host, disk);
+    int err;
+
+    if (holder) {
+        note(use, WEIGHT_USED, g_strdup_printf("is the host's disk %s, which "
+                                               "%s has open", shown, holder));
+        return;
+    }
+    if (!host->asks_kernel || is_path(host, disk)) {
+        note(use, WEIGHT_UNKNOWN, g_strdup_printf("is the host's disk %s, "
+                                                  "which may be in use",
+                                                  shown));
+        return;
+    }
+    err = -ask_for_disk(host, disk);
+    if (err == EBUSY) {
+        note(use, WEIGHT_USED,
+             g_strdup_printf("is in use as the host's disk %s, as the kernel "
+                             "says", shown));
+    } else if (err) {
+        note(use, WEIGHT_UNKNOWN,
+             g_strdup_printf("is the host's disk %s, which may be in use (it "
+                             "cannot be opened: %s)", shown,
+                             g_strerror(err)));
+    } else if (!host_sees_all(host)) {
+        note(use, WEIGHT_UNKNOWN,
+             g_strdup_printf("is the host's disk %s, which may be in use: "
+                             "which processes have it open cannot be seen",
+                             shown));
+    } else {
+        note(use, WEIGHT_IDLE, g_strdup_printf("is the host's disk %s",
+                                               shown));
+    }
+}
+
 static void note_disk(IOMMUFDHost *host, const Member *disk, Use *use)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *shown = g_strescape(disk->name, NULL);
     g_autofree char *cache = g_build_filename("sys/class/block", disk->name,
                                               "bcache", NULL);
-    const char *open_by = holder_of_disk(host, disk);
-    int err;
 
     g_ptr_array_add(names, g_strdup(disk->name));
     for (guint i = 0; i < names->len; i++) {
@@ -488,32 +527,8 @@ static void note_disk(IOMMUFDHost *host, const Member *disk, Use *use)
     } else if (dir_seen(host->dir, cache) == IOMMUFD_SEEN_YES) {
         note(use, WEIGHT_USED, g_strdup_printf("is the host's disk %s, which "
                                                "is in use for bcache", shown));
-    } else if (open_by) {
-        note(use, WEIGHT_USED, g_strdup_printf("is the host's disk %s, which "
-                                               "%s has open", shown, open_by));
-    } else if (use->weight >= WEIGHT_USED) {
-        return;
-    } else if (!host->asks_kernel || is_path(host, disk)) {
-        note(use, WEIGHT_UNKNOWN, g_strdup_printf("is the host's disk %s, "
-                                                  "which may be in use",
-                                                  shown));
-    } else {
-        err = -ask_for_disk(host, disk);
-        if (!err && !host_sees_all(host)) {
-            note(use, WEIGHT_UNKNOWN,
-                 g_strdup_printf("is the host's disk %s, which may be in use: "
-                                 "which processes have it open cannot be "
-                                 "seen", shown));
-        }
-        note(use, !err ? WEIGHT_IDLE :
-             err == EBUSY ? WEIGHT_USED : WEIGHT_UNKNOWN,
-             !err ? g_strdup_printf("is the host's disk %s", shown) :
-             err == EBUSY ?
-             g_strdup_printf("is in use as the host's disk %s, as the kernel "
-                             "says", shown) :
-             g_strdup_printf("is the host's disk %s, which may be in use (it "
-                             "cannot be opened: %s)", shown,
-                             g_strerror(err)));
+    } else if (use->weight < WEIGHT_USED) {
+        note_open_disk(host, disk, shown, use);
     }
 }
 
@@ -644,17 +659,17 @@ static void note_char(IOMMUFDHost *host, const char *name, dev_t devt,
 /* NVIDIA's own driver shows the numbers of its nodes nowhere else */
 static void note_nvidia(const IOMMUFDHostDevice *device, Use *use)
 {
-    g_autofree char *path = g_build_filename("proc/driver/nvidia/gpus",
-                                             device->name, "information",
-                                             NULL);
-    g_autofree char *number = dir_value(device->host->dir, path,
-                                        "Device Minor");
+    g_autofree char *path = NULL;
+    g_autofree char *number = NULL;
     g_autofree char *name = NULL;
     unsigned int min;
 
     if (device->host->diagnoses || g_strcmp0(device->driver, "nvidia")) {
         return;
     }
+    path = g_build_filename("proc/driver/nvidia/gpus", device->name,
+                            "information", NULL);
+    number = dir_value(device->host->dir, path, "Device Minor");
     if (!number || sscanf(number, "%u", &min) != 1) {
         note(use, WEIGHT_UNKNOWN,
              g_strdup("may be in use: which device node it has cannot be "
