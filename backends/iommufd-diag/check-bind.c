@@ -171,14 +171,6 @@ IOMMUFDFinding *check_bind_firmware(const Facts *facts)
  * EBUSY: the group is in use
  */
 
-static bool legacy_group_devt(const Facts *facts, dev_t *devt)
-{
-    g_autofree char *attr = g_build_filename("sys/class/vfio",
-                                             group_of(facts), "dev", NULL);
-
-    return dir_devt(facts->host->dir, attr, devt);
-}
-
 IOMMUFDFinding *check_bind_group_open(const Facts *facts)
 {
     const IOMMUFDDevice *peer = peer_in_group(facts);
@@ -190,7 +182,7 @@ IOMMUFDFinding *check_bind_group_open(const Facts *facts)
                                                  group_of(facts), peer->name);
     }
     if (!facts->device || !facts->physical ||
-        !legacy_group_devt(facts, &devt)) {
+        !device_group_devt(facts->device, &devt)) {
         return NULL;
     }
     holder = host_holder(facts->host, devt);
@@ -203,7 +195,7 @@ IOMMUFDFinding *check_bind_group_busy(const Facts *facts)
 {
     dev_t devt;
 
-    return facts->device && legacy_group_devt(facts, &devt) &&
+    return facts->device && device_group_devt(facts->device, &devt) &&
            !host_sees_all(facts->host) ?
            finding_group_open_legacy_unseen(facts->err, group_of(facts),
                                             facts->who) :

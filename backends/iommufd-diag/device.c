@@ -312,6 +312,15 @@ GPtrArray *iommufd_device_group(const IOMMUFDHostDevice *device)
     return members;
 }
 
+bool device_group_devt(const IOMMUFDHostDevice *device, dev_t *devt)
+{
+    g_autofree char *attr = device->group ?
+                            g_build_filename("sys/class/vfio", device->group,
+                                             "dev", NULL) : NULL;
+
+    return attr && dir_devt(device->host->dir, attr, devt);
+}
+
 GArray *device_reserved_regions(const IOMMUFDHostDevice *device)
 {
     g_autofree char *text = dir_text(device_dir(device),

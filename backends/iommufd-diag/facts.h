@@ -131,6 +131,8 @@ bool host_sees_all_users(IOMMUFDHost *host);
 Dir device_dir(const IOMMUFDHostDevice *device);
 /* The device whose VFIO device node is open at @fd, or NULL */
 IOMMUFDHostDevice *host_device_of_fd(IOMMUFDHost *host, int fd);
+/* The number of the node of its group, for the legacy container */
+bool device_group_devt(const IOMMUFDHostDevice *device, dev_t *devt);
 /* The drivers with vfio in the name, of all buses: their directories */
 GPtrArray *host_vfio_drivers(IOMMUFDHost *host);
 

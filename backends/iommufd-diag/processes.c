@@ -177,15 +177,13 @@ const char *host_disk_holder(IOMMUFDHost *host, dev_t devt)
 
 const char *iommufd_device_holder(const IOMMUFDHostDevice *device)
 {
-    g_autofree char *attr = g_build_filename("sys/class/vfio", device->group,
-                                             "dev", NULL);
     const char *holder = NULL;
     dev_t devt;
 
     if (device->has_devt) {
         holder = host_holder(device->host, device->devt);
     }
-    if (!holder && device->group && dir_devt(device->host->dir, attr, &devt)) {
+    if (!holder && device_group_devt(device, &devt)) {
         holder = host_holder(device->host, devt);
     }
     /* Some drivers leave it enabled */
