@@ -97,14 +97,13 @@ static IOMMUFDHostDevice *add_named(Report *report, const char *name,
     return facts;
 }
 
-/* Can libvirt bind it to a VFIO driver, without the host losing anything? */
-static bool can_go(const IOMMUFDHostDevice *device)
+/* What cannot be judged counts as in use */
+static bool is_unused(const IOMMUFDHostDevice *device)
 {
     IOMMUFDSeen in_use;
     g_autofree char *use = iommufd_device_use(device, &in_use);
 
-    return !iommufd_device_has_vfio_driver(device) &&
-           in_use == IOMMUFD_SEEN_NO;
+    return in_use == IOMMUFD_SEEN_NO;
 }
 
 static char *add_hostdevs(Report *report)
@@ -118,7 +117,8 @@ static char *add_hostdevs(Report *report)
                                              &complaint);
 
         /* One that the host may use is not libvirt's to bind */
-        if (facts && hostdev->managed && can_go(facts)) {
+        if (facts && hostdev->managed &&
+            !iommufd_device_has_vfio_driver(facts) && is_unused(facts)) {
             g_autofree char *driver = hostdev->driver ?
                 g_strdup(hostdev->driver) :
                 iommufd_device_vfio_driver(facts, NULL);
@@ -196,12 +196,7 @@ static bool is_idle(const IOMMUFDHostDevice *device)
         return false;
     }
     for (guint i = 0; i < members->len; i++) {
-        g_autofree char *use = NULL;
-        IOMMUFDSeen in_use;
-
-        /* what cannot be judged counts as in use */
-        use = iommufd_device_use(members->pdata[i], &in_use);
-        if (in_use != IOMMUFD_SEEN_NO) {
+        if (!is_unused(members->pdata[i])) {
             return false;
         }
     }
