@@ -185,9 +185,14 @@ static void result_free(void *opaque)
     g_free(result);
 }
 
-static void add_result(GPtrArray *results, const char *check,
-                       IOMMUFDVerdict verdict, char *text,
-                       IOMMUFDFinding *finding)
+GPtrArray *iommufd_results_new(void)
+{
+    return g_ptr_array_new_with_free_func(result_free);
+}
+
+void iommufd_results_add(GPtrArray *results, const char *check,
+                         IOMMUFDVerdict verdict, char *text,
+                         IOMMUFDFinding *finding)
 {
     IOMMUFDResult *result = g_new0(IOMMUFDResult, 1);
 
@@ -205,7 +210,7 @@ static bool has_result(const GPtrArray *results, const char *check)
 
 static GPtrArray *run_all(const Facts *facts, const Check *checks, size_t n)
 {
-    GPtrArray *results = g_ptr_array_new_with_free_func(result_free);
+    GPtrArray *results = iommufd_results_new();
     /* what has failed, or needs what has failed */
     g_autoptr(GPtrArray) failed = g_ptr_array_new();
 
@@ -225,8 +230,8 @@ static GPtrArray *run_all(const Facts *facts, const Check *checks, size_t n)
             if (check->shown && !has_result(results, check->name)) {
                 text = g_strdup_printf("not checked, since %s has failed",
                                        check->needs);
-                add_result(results, check->name, IOMMUFD_VERDICT_SKIP, text,
-                           NULL);
+                iommufd_results_add(results, check->name,
+                                    IOMMUFD_VERDICT_SKIP, text, NULL);
             }
             continue;
         }
@@ -234,7 +239,8 @@ static GPtrArray *run_all(const Facts *facts, const Check *checks, size_t n)
                                    has_result(results, check->name)) ?
                   check->func(facts) : NULL;
         if (finding) {
-            add_result(results, check->name, check->verdict, NULL, finding);
+            iommufd_results_add(results, check->name, check->verdict, NULL,
+                                finding);
             if (check->verdict == FAIL) {
                 g_ptr_array_add(failed, (char *)check->name);
             }
@@ -242,8 +248,8 @@ static GPtrArray *run_all(const Facts *facts, const Check *checks, size_t n)
             text = check->shown(facts);
         }
         if (text) {
-            add_result(results, check->name, IOMMUFD_VERDICT_PASS,
-                       printable(text, ""), NULL);
+            iommufd_results_add(results, check->name, IOMMUFD_VERDICT_PASS,
+                                printable(text, ""), NULL);
             g_free(text);
         }
     }

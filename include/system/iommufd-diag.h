@@ -540,6 +540,25 @@ GPtrArray *iommufd_check_host(IOMMUFDHost *host, bool physical);
 GPtrArray *iommufd_check_device(IOMMUFDHostDevice *device);
 
 /**
+ * iommufd_results_new: begin to collect results
+ *
+ * Returns: an empty array of #IOMMUFDResult that the caller frees.
+ */
+GPtrArray *iommufd_results_new(void);
+
+/**
+ * iommufd_results_add: add a result
+ * @results: an array of #IOMMUFDResult
+ * @check: the name of the check, a static string
+ * @verdict: the verdict
+ * @text: what was seen, which is taken over, or NULL
+ * @finding: what was found, which is taken over, or NULL
+ */
+void iommufd_results_add(GPtrArray *results, const char *check,
+                         IOMMUFDVerdict verdict, char *text,
+                         IOMMUFDFinding *finding);
+
+/**
  * iommufd_results_verdict: the worst of all verdicts
  * @results: an array of #IOMMUFDResult
  *

@@ -274,26 +274,12 @@ void domain_free(Domain *domain)
  * Checking
  */
 
-static void result_free(void *opaque)
-{
-    IOMMUFDResult *result = opaque;
-
-    g_free(result->text);
-    g_free(result);
-}
-
 /* Takes the text over, or does nothing without one */
 static void add_result(GPtrArray *results, const char *check,
                        IOMMUFDVerdict verdict, char *text)
 {
-    IOMMUFDResult *result;
-
     if (text) {
-        result = g_new0(IOMMUFDResult, 1);
-        *result = (IOMMUFDResult) {
-            .check = check, .verdict = verdict, .text = text,
-        };
-        g_ptr_array_add(results, result);
+        iommufd_results_add(results, check, verdict, text, NULL);
     }
 }
 
@@ -366,7 +352,7 @@ static char *low_limit(const Domain *domain)
 
 GPtrArray *domain_check(const Domain *domain, IOMMUFDHost *host)
 {
-    GPtrArray *results = g_ptr_array_new_with_free_func(result_free);
+    GPtrArray *results = iommufd_results_new();
 
     if (domain) {
         add_result(results, "hostdevs", IOMMUFD_VERDICT_WARN,
