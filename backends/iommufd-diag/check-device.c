@@ -99,19 +99,16 @@ IOMMUFDFinding *check_device_there(const Facts *facts)
 /* Those that QEMU has a device for, with iommufd= */
 IOMMUFDFinding *check_device_kind(const Facts *facts)
 {
-    static const char *const kinds[] = {
-        "vfio-pci", "vfio-ap", "vfio-ccw", NULL,
-    };
     const IOMMUFDHostDevice *device = facts->device;
 
-    if (!device->real || !device->bus || iommufd_device_is_pci(device)) {
+    if (!device->real || !device->bus || iommufd_device_qemu_driver(device)) {
         return NULL;
     }
     if (!iommufd_device_is_mediated(device)) {
         return finding_device_kind_unsupported_bus(0, device->bus,
                                                    device->path);
     }
-    return device->api && !g_strv_contains(kinds, device->api) ?
+    return device->api ?
            finding_device_kind_unsupported_api(0, device->api,
                                                device->path) : NULL;
 }

@@ -161,6 +161,21 @@ bool driver_is_stub(const char *driver)
            g_str_equal(driver, "pciback");
 }
 
+const char *iommufd_device_qemu_driver(const IOMMUFDHostDevice *device)
+{
+    static const char *const drivers[] = { "vfio-pci", "vfio-ap", "vfio-ccw" };
+
+    if (iommufd_device_is_pci(device)) {
+        return drivers[0];
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++) {
+        if (!g_strcmp0(device->api, drivers[i])) {
+            return drivers[i];
+        }
+    }
+    return NULL;
+}
+
 char *iommufd_host_bus_path(IOMMUFDHost *host, const char *path)
 {
     g_autofree char *real = dir_resolve(host->dir, path);

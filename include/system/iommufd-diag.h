@@ -452,6 +452,15 @@ char *iommufd_device_vfio_driver(const IOMMUFDHostDevice *device,
 void iommufd_device_plan(IOMMUFDHostDevice *device, const char *driver);
 
 /**
+ * iommufd_device_qemu_driver: the device of QEMU's that it is assigned with
+ * @device: the device
+ *
+ * Returns: "vfio-pci", "vfio-ap" or "vfio-ccw", a static string; NULL if QEMU
+ * has none that takes iommufd=, or if that is not known.
+ */
+const char *iommufd_device_qemu_driver(const IOMMUFDHostDevice *device);
+
+/**
  * iommufd_device_group: the members of a device's IOMMU group
  * @device: the device
  *

@@ -9,17 +9,12 @@
 #include "qemu/osdep.h"
 #include "run.h"
 
-char *qemu_driver(const char *name, const IOMMUFDHostDevice *device)
+const char *qemu_driver(const char *name, const IOMMUFDHostDevice *device)
 {
-    static const char *const apis[] = { "vfio-pci", "vfio-ap", "vfio-ccw" };
+    const char *driver = iommufd_device_qemu_driver(device);
 
-    if (iommufd_device_is_pci(device)) {
-        return g_strdup("vfio-pci");
-    }
-    for (size_t i = 0; i < G_N_ELEMENTS(apis); i++) {
-        if (!g_strcmp0(device->api, apis[i])) {
-            return g_strdup(device->api);
-        }
+    if (driver) {
+        return driver;
     }
     if (device->api) {
         run_error(0, "%s: QEMU has no device for the mediated device's API "

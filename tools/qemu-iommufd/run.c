@@ -83,7 +83,6 @@ static void run_device_free(gpointer opaque)
 
     g_free(device->name);
     g_free(device->sysfsdev);
-    g_free(device->driver);
     g_free(device->options);
     g_free(device->id);
     g_free(device->vfio_driver);

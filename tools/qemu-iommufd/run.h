@@ -43,7 +43,7 @@ typedef struct Record Record;
 typedef struct RunDevice {
     char *name;
     char *sysfsdev;
-    char *driver;
+    const char *driver;
     bool pci;
     char *options;
     char *id;
@@ -103,7 +103,7 @@ void run_failure(const Run *run, const RunDevice *device, IOMMUFDStage stage,
 /* Split "DEVICE,OPT=VAL,..." ; false with an error printed if it is wrong */
 bool qemu_parse_device(RunDevice *device, const char *arg);
 /* QEMU's driver for a device, NULL with an error printed if it has none */
-char *qemu_driver(const char *name, const IOMMUFDHostDevice *device);
+const char *qemu_driver(const char *name, const IOMMUFDHostDevice *device);
 /* The command line with the options for iommufd and devices at its end */
 char **qemu_arguments(const Run *run);
 /* The same for people and shells, with one added option on each line */
