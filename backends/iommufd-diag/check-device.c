@@ -134,10 +134,17 @@ char *shown_device(const Facts *facts)
 static char *no_iommu_reason(IOMMUFDHost *host, const char **cure)
 {
     static const char *const tables[] = { "DMAR", "IVRS", "IORT", "VIOT" };
+    static const struct {
+        const char *word;
+        /* of the other vendor, who does not care */
+        const char *table;
+    } off[] = {
+        { "iommu=off" },
+        { "intel_iommu=off", "IVRS" },
+        { "amd_iommu=off", "DMAR" },
+    };
     Dir acpi = { host->root, "/sys/firmware/acpi/tables" };
     g_autoptr(GPtrArray) iommus = dir_list(host->dir, "sys/class/iommu");
-    g_autofree char *cmdline = dir_text(host->dir, "proc/cmdline");
-    g_auto(GStrv) args = g_strsplit_set(cmdline ?: "", "\n ", -1);
     const char *table = NULL;
 
     if (iommus && iommus->len) {
@@ -150,14 +157,12 @@ static char *no_iommu_reason(IOMMUFDHost *host, const char **cure)
             table = tables[i];
         }
     }
-    for (char **arg = args; *arg; arg++) {
-        if (g_str_equal(*arg, "iommu=off") ||
-            (g_str_equal(*arg, "intel_iommu=off") &&
-             g_strcmp0(table, "IVRS")) ||
-            (g_str_equal(*arg, "amd_iommu=off") &&
-             g_strcmp0(table, "DMAR"))) {
+    for (size_t i = 0; i < G_N_ELEMENTS(off); i++) {
+        if (host_started_with(host, off[i].word) &&
+            !(table && !g_strcmp0(table, off[i].table))) {
             *cure = "Boot the host without it.";
-            return g_strdup_printf("the kernel command line says %s", *arg);
+            return g_strdup_printf("the kernel command line says %s",
+                                   off[i].word);
         }
     }
     /* Arm has that table for interrupts, too */
@@ -168,8 +173,7 @@ static char *no_iommu_reason(IOMMUFDHost *host, const char **cure)
     }
     if (table) {
         *cure = g_str_equal(table, "DMAR") &&
-                !g_strv_contains((const char *const *)args,
-                                 "intel_iommu=on") ?
+                !host_started_with(host, "intel_iommu=on") ?
                 "Boot the host with intel_iommu=on." :
                 "Look for DMAR, AMD-Vi or virtio_iommu in the kernel log.";
         return g_strdup_printf("the firmware describes an IOMMU (%s), but the "
@@ -311,10 +315,10 @@ static IOMMUFDFinding *driver_refuses(const Facts *facts, const char *driver,
                                       const char *path)
 {
     Dir dir = device_dir(facts->device);
+    uint32_t class = facts->device->pci_class >> 8;
     uint64_t number;
 
-    if (dir_number(dir, "class", &number) &&
-        (number >> 8 == 0x0604 || number >> 8 == 0x0607)) {
+    if (class == 0x0604 || class == 0x0607) {
         return finding_bind_refused_bridge(facts->err, driver, path);
     }
     if (dir_number(dir, "sriov_numvfs", &number) && number) {

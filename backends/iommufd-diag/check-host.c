@@ -251,7 +251,6 @@ IOMMUFDFinding *check_guest_memory(const Facts *facts)
     g_autofree char *user = memory_user(host);
     g_autofree char *size = size_shown(limit);
     g_autofree char *memory = size_shown(host->guest_memory);
-
     uint64_t enough = MIN(host->guest_memory, UINT64_MAX - GUEST_BESIDES) +
                       GUEST_BESIDES;
 

@@ -55,6 +55,8 @@ struct IOMMUFDHost {
     /* from the number of an IOMMU group to its members */
     GHashTable *groups;
     char *release;
+    /* the words that the kernel was started with, NULL if not read yet */
+    char **cmdline;
     /* values of the options with VFIO or IOMMUFD in the name, or NULL */
     GHashTable *options;
     bool options_known;

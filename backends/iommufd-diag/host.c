@@ -53,6 +53,7 @@ void iommufd_host_free(IOMMUFDHost *host)
         g_clear_pointer(&host->holders, g_hash_table_unref);
         g_clear_pointer(&host->aliases, g_ptr_array_unref);
         host_uses_free(host->uses);
+        g_strfreev(host->cmdline);
         g_free(host->release);
         g_free(host->locked);
         g_free(host->root);
@@ -171,10 +172,12 @@ bool host_ships_module(IOMMUFDHost *host, const char *module)
 
 bool host_started_with(IOMMUFDHost *host, const char *word)
 {
-    g_autofree char *line = dir_text(host->dir, "proc/cmdline");
-    g_auto(GStrv) words = g_strsplit_set(line ?: "", "\n ", -1);
+    if (!host->cmdline) {
+        g_autofree char *line = dir_text(host->dir, "proc/cmdline");
 
-    return g_strv_contains((const char *const *)words, word);
+        host->cmdline = g_strsplit_set(line ?: "", "\n ", -1);
+    }
+    return g_strv_contains((const char *const *)host->cmdline, word);
 }
 
 /* Firmware says whose it is, and processors of x86 say so of themselves */
