@@ -131,7 +131,7 @@ char *shown_device(const Facts *facts)
  */
 
 /* Why there is none, and what to do */
-static char *no_iommu_reason(IOMMUFDHost *host, const char **cure)
+static char *no_iommu_reason(IOMMUFDHost *host, char **cure)
 {
     static const char *const tables[] = { "DMAR", "IVRS", "IORT", "VIOT" };
     static const struct {
@@ -148,8 +148,8 @@ static char *no_iommu_reason(IOMMUFDHost *host, const char **cure)
     const char *table = NULL;
 
     if (iommus && iommus->len) {
-        *cure = "Devices behind a software bridge, and some that are part of "
-                "the chipset, have none.";
+        *cure = g_strdup("Devices behind a software bridge, and some that are "
+                         "part of the chipset, have none.");
         return g_strdup("the host's IOMMU does not cover it");
     }
     for (size_t i = 0; !table && i < G_N_ELEMENTS(tables); i++) {
@@ -160,35 +160,38 @@ static char *no_iommu_reason(IOMMUFDHost *host, const char **cure)
     for (size_t i = 0; i < G_N_ELEMENTS(off); i++) {
         if (host_started_with(host, off[i].word) &&
             !(table && !g_strcmp0(table, off[i].table))) {
-            *cure = "Boot the host without it.";
+            *cure = host_boot_without(host, off[i].word);
             return g_strdup_printf("the kernel command line says %s",
                                    off[i].word);
         }
     }
     /* Arm has that table for interrupts, too */
     if (table && g_str_equal(table, "IORT")) {
-        *cure = "Look for arm-smmu in the kernel log.";
+        *cure = g_strdup("Look for arm-smmu in the kernel log.");
         return g_strdup("probably the firmware describes none, or the kernel "
                         "has not switched it on");
     }
     if (table) {
         *cure = g_str_equal(table, "DMAR") &&
                 !host_started_with(host, "intel_iommu=on") ?
-                "Boot the host with intel_iommu=on." :
-                "Look for DMAR, AMD-Vi or virtio_iommu in the kernel log.";
+                host_boot_with(host, "intel_iommu=on") :
+                g_strdup("Look for DMAR, AMD-Vi or virtio_iommu in the kernel "
+                         "log.");
         return g_strdup_printf("the firmware describes an IOMMU (%s), but the "
                                "kernel has not switched it on", table);
     }
     if (host_is_vm(host)) {
-        *cure = "This host is a VM: let its own host give it an IOMMU (QEMU: "
-                "-machine kernel-irqchip=split -device "
-                "intel-iommu,intremap=on; on Arm -machine iommu=smmuv3).";
+        *cure = g_strdup("This host is a VM: let its own host give it an "
+                         "IOMMU (QEMU: -machine kernel-irqchip=split -device "
+                         "intel-iommu,intremap=on; on Arm -machine "
+                         "iommu=smmuv3).");
         return g_strdup(dir_seen(acpi, "") == IOMMUFD_SEEN_YES ?
                         "this host is a VM that has been given none" :
                         "probably this host, which is a VM, has been given "
                         "none");
     }
-    *cure = "Enable the IOMMU in the firmware (VT-d, AMD-Vi, SMMU).";
+    *cure = g_strdup("Enable the IOMMU in the firmware (VT-d, AMD-Vi, "
+                     "SMMU).");
     return g_strdup(dir_seen(acpi, "") == IOMMUFD_SEEN_YES ?
                     "the firmware describes no IOMMU" :
                     "probably it is off in the firmware");
@@ -199,7 +202,7 @@ IOMMUFDFinding *check_host_iommu(const Facts *facts)
     g_autoptr(GPtrArray) iommus = dir_list(facts->host->dir,
                                            "sys/class/iommu");
     g_autofree char *reason = NULL;
-    const char *cure;
+    g_autofree char *cure = NULL;
 
     if (iommus ? iommus->len :
         dir_seen(facts->host->dir, "sys/class/iommu") != IOMMUFD_SEEN_NO) {
@@ -227,7 +230,7 @@ IOMMUFDFinding *check_device_iommu(const Facts *facts)
     const IOMMUFDHostDevice *device = facts->device;
     g_autofree char *path = NULL;
     g_autofree char *reason = NULL;
-    const char *cure;
+    g_autofree char *cure = NULL;
 
     if (!device) {
         return NULL;
@@ -393,6 +396,13 @@ static IOMMUFDFinding *plan_refused(const Facts *facts)
                                              module : driver);
 }
 
+/* Some distributions have one directory for programs, some have two */
+static bool has_driverctl(IOMMUFDHost *host)
+{
+    return dir_seen(host->dir, "usr/sbin/driverctl") == IOMMUFD_SEEN_YES ||
+           dir_seen(host->dir, "usr/bin/driverctl") == IOMMUFD_SEEN_YES;
+}
+
 /* For good, and until the next boot */
 static char *bind_commands(const Facts *facts)
 {
@@ -405,11 +415,13 @@ static char *bind_commands(const Facts *facts)
         g_strdup_printf("echo %s > %s/driver/unbind; ", device->name,
                         device->path) : NULL;
 
-    return g_strdup_printf("Bind it to %s for good: driverctl set-override "
+    return g_strdup_printf("Bind it to %s for good%s: driverctl set-override "
                            "%s %s\n"
                            "Or until the next boot: %secho %s > "
                            "%s/driver_override; %secho %s > "
-                           "/sys/bus/pci/drivers_probe", driver, device->name,
+                           "/sys/bus/pci/drivers_probe", driver,
+                           has_driverctl(facts->host) ? "" :
+                           " (with the package driverctl)", device->name,
                            driver, load ?: "", driver, device->path,
                            unbind ?: "", device->name);
 }

@@ -153,17 +153,18 @@ static const char *interrupts_why(IOMMUFDHost *host)
            "they go through a GICv2m" : "interrupt remapping is off";
 }
 
-static const char *interrupts_how(IOMMUFDHost *host)
+static char *interrupts_how(IOMMUFDHost *host)
 {
     return iommufd_host_interrupts(host)->gicv2m ?
-           "Use a host whose interrupt controller has an ITS." :
+           g_strdup("Use a host whose interrupt controller has an ITS.") :
            host_started_with(host, "intremap=off") ?
-           "Boot the host without intremap=off." :
+           host_boot_without(host, "intremap=off") :
            host_is_vm(host) ?
-           "This host is a VM: let its own host give it interrupt remapping "
-           "(QEMU: -machine kernel-irqchip=split -device "
-           "intel-iommu,intremap=on)." :
-           "Enable interrupt remapping (VT-d or x2APIC) in the firmware.";
+           g_strdup("This host is a VM: let its own host give it interrupt "
+                    "remapping (QEMU: -machine kernel-irqchip=split -device "
+                    "intel-iommu,intremap=on).") :
+           g_strdup("Enable interrupt remapping (VT-d or x2APIC) in the "
+                    "firmware.");
 }
 
 IOMMUFDFinding *interrupts_finding(IOMMUFDHost *host, int err,
@@ -171,7 +172,7 @@ IOMMUFDFinding *interrupts_finding(IOMMUFDHost *host, int err,
                                    bool maybe)
 {
     const char *why = interrupts_why(host);
-    const char *how = interrupts_how(host);
+    g_autofree char *how = interrupts_how(host);
 
     return maybe || iommufd_host_interrupts(host)->gicv2m ?
            finding_no_interrupt_isolation_maybe(err, devices, why, members,

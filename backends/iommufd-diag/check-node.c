@@ -55,7 +55,7 @@ static IOMMUFDFinding *node_denied(const Facts *facts, const char *full,
 
         return finding_node_permission_mode(err, path, st->st_uid, st->st_gid,
                                             st->st_mode & 07777, user,
-                                            getegid());
+                                            getegid(), geteuid());
     }
     if (!statvfs(full, &vfs) && (vfs.f_flag & ST_NODEV)) {
         return finding_node_nodev_mount(err, path);

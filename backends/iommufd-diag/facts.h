@@ -109,6 +109,17 @@ Cgroup host_cgroup(IOMMUFDHost *host);
 bool host_available(IOMMUFDHost *host, uint64_t *bytes);
 
 /*
+ * boot.c
+ */
+
+/*
+ * A remedy: a word that the kernel is to be started with, or without.  With
+ * what to type where the boot loader is known.
+ */
+char *host_boot_with(IOMMUFDHost *host, const char *word);
+char *host_boot_without(IOMMUFDHost *host, const char *word);
+
+/*
  * processes.c: looking through all processes, for a limited time
  */
 

@@ -481,13 +481,111 @@ static void test_device_no_iommu(void)
                    "kernel has not switched it on", "intel_iommu=on");
     host_file(root, "proc/cmdline", "quiet intel_iommu=off ro\n");
     check_no_iommu(root, "the kernel command line says intel_iommu=off",
-                   "without it");
+                   "Remove intel_iommu=off from the kernel command line");
     /* longer than a page */
     host_file(root, "proc/cmdline", long_line);
     check_no_iommu(root, "the kernel command line says intel_iommu=off",
-                   "without it");
+                   "Remove intel_iommu=off from the kernel command line");
     host_dir(root, "sys/class/iommu/dmar0");
     check_no_iommu(root, "the host's IOMMU does not cover it", NULL);
+    host_free(root);
+}
+
+/*
+ * The IOMMU is not on, or @off switches it off: the remedy ends with @typed,
+ * and the program for a file that is changed makes @after of @before
+ */
+static void check_boot(const char *root, const char *off, const char *typed,
+                       const char *file, const char *before, const char *after)
+{
+    g_autoptr(IOMMUFDFinding) finding = NULL;
+    g_autofree char *full = file ? g_build_filename(root, file, NULL) : NULL;
+    g_autofree char *sed = NULL;
+    g_autofree char *text = NULL;
+    const char *script;
+
+    host_file(root, "proc/cmdline", off ?: "quiet");
+    if (file) {
+        host_file(root, file, before);
+    }
+    finding = diagnose_node(root, PCI_DEV, ENOENT);
+    g_assert_cmpint(finding->cause, ==, IOMMUFD_CAUSE_NO_IOMMU);
+    if (!typed) {
+        g_assert_true(g_str_has_suffix(finding->remedy, ", and reboot.\n"));
+        return;
+    }
+    if (!file) {
+        g_assert_true(g_str_has_suffix(finding->remedy, typed));
+        return;
+    }
+    script = strstr(finding->remedy, ": sed -i ");
+    g_assert_nonnull(script);
+    g_assert_true(g_str_has_suffix(script, typed));
+    script += strlen(": ");
+    sed = g_strdup_printf("%.*s%s", (int)(strstr(script, "' /") + 2 - script),
+                          script, full);
+    g_assert_cmpint(system(sed), ==, 0);
+    g_assert_true(g_file_get_contents(full, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, after);
+}
+
+static void host_remove(const char *root, const char *path)
+{
+    g_autofree char *full = host_path(root, path);
+
+    g_assert_cmpint(unlink(full), ==, 0);
+}
+
+static void test_boot_loader(void)
+{
+    char *root = host_new();
+
+    host_dir(root, PCI_DEV);
+    host_file(root, "sys/firmware/acpi/tables/DMAR", "");
+    check_boot(root, NULL, NULL, NULL, NULL, NULL);
+    host_file(root, "usr/sbin/update-grub", "");
+    check_boot(root, NULL, NULL, NULL, NULL, NULL);
+    check_boot(root, NULL, "/etc/default/grub && update-grub\n",
+               "etc/default/grub", "# GRUB_CMDLINE_LINUX=\"x\"\n"
+               "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n"
+               "GRUB_CMDLINE_LINUX=\"\"\n",
+               "# GRUB_CMDLINE_LINUX=\"x\"\n"
+               "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n"
+               "GRUB_CMDLINE_LINUX=\"intel_iommu=on \"\n");
+    check_boot(root, "iommu=off", "/etc/default/grub && update-grub\n",
+               "etc/default/grub",
+               "GRUB_CMDLINE_LINUX=\"intel_iommu=off iommu=off quiet\"\n",
+               "GRUB_CMDLINE_LINUX=\"intel_iommu=off quiet\"\n");
+    /* It comes from somewhere else */
+    check_boot(root, "iommu=off", NULL, "etc/default/grub",
+               "GRUB_CMDLINE_LINUX=\"quiet\"\n", NULL);
+    check_boot(root, NULL, NULL, "etc/default/grub",
+               "GRUB_CMDLINE_LINUX='quiet'\n", NULL);
+    host_remove(root, "usr/sbin/update-grub");
+    host_file(root, "usr/sbin/grub2-mkconfig", "");
+    check_boot(root, NULL, "/etc/default/grub && grub2-mkconfig -o "
+               "/boot/grub2/grub.cfg\n", "etc/default/grub",
+               "GRUB_CMDLINE_LINUX=\"quiet\"\n",
+               "GRUB_CMDLINE_LINUX=\"intel_iommu=on quiet\"\n");
+    /* With two of them it is not known which one is used */
+    host_file(root, "usr/sbin/proxmox-boot-tool", "");
+    host_file(root, "etc/kernel/cmdline", "root=ZFS=x\n");
+    check_boot(root, NULL, NULL, NULL, NULL, NULL);
+    host_remove(root, "etc/default/grub");
+    check_boot(root, NULL, "/etc/kernel/cmdline && proxmox-boot-tool "
+               "refresh\n", "etc/kernel/cmdline", "root=ZFS=x quiet\n",
+               "root=ZFS=x quiet intel_iommu=on\n");
+    check_boot(root, "iommu=off", "/etc/kernel/cmdline && proxmox-boot-tool "
+               "refresh\n", "etc/kernel/cmdline", "root=x iommu=off\n",
+               "root=x\n");
+    host_file(root, "usr/sbin/grubby", "");
+    check_boot(root, NULL, ": grubby --update-kernel=ALL "
+               "--args=intel_iommu=on\n", NULL, NULL, NULL);
+    check_boot(root, "iommu=off", ": grubby --update-kernel=ALL "
+               "--remove-args=iommu=off\n", NULL, NULL, NULL);
+    host_file(root, "run/ostree-booted", "");
+    check_boot(root, NULL, ": rpm-ostree kargs --append=intel_iommu=on\n",
+               NULL, NULL, NULL);
     host_free(root);
 }
 
@@ -1587,7 +1685,8 @@ static void test_vfio_driver(void)
           IOMMUFD_CAUSE_DRIVER_IS_STUB,
           "device is bound to 'pci-stub', which only parks it and is not a "
           "VFIO driver: " NO_VFIO_DEV,
-          "Bind it to xe-vfio-pci for good: driverctl set-override " BDF
+          "Bind it to xe-vfio-pci for good (with the package driverctl): "
+          "driverctl set-override " BDF
           " xe-vfio-pci\n"
           "Or until the next boot: modprobe xe_vfio_pci; echo xe-vfio-pci > "
           PCI_DEV "/driver_override; echo " BDF " > " PCI_DEV "/driver/unbind; "
@@ -1804,6 +1903,7 @@ int main(int argc, char **argv)
     g_test_add_func("/iommufd-diag/device/not-a-device",
                     test_device_not_a_device);
     g_test_add_func("/iommufd-diag/device/no-iommu", test_device_no_iommu);
+    g_test_add_func("/iommufd-diag/device/boot-loader", test_boot_loader);
     g_test_add_func("/iommufd-diag/device/not-bound", test_device_not_bound);
     g_test_add_func("/iommufd-diag/device/bind-refused",
                     test_device_bind_refused);

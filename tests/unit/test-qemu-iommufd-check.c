@@ -234,8 +234,9 @@ static char *flat(const char *text)
 }
 
 /*
- * Only a word that is too long itself makes a line too long, or in the table
- * a device with a longer name than a PCI address
+ * Only a word that is too long itself makes a line too long, or a command,
+ * which is to be typed as it is, or in the table a device with a longer name
+ * than a PCI address
  */
 static void check_width(const char *text)
 {
@@ -252,7 +253,8 @@ static void check_width(const char *text)
         const char *last = strrchr(*line, ' ');
 
         table = (table && **line) || g_str_has_prefix(*line, "DEVICE ");
-        if (g_utf8_strlen(*line, -1) > WIDTH && !(table && long_name)) {
+        if (g_utf8_strlen(*line, -1) > WIDTH && !(table && long_name) &&
+            !(line > lines && g_str_has_suffix(line[-1], ":"))) {
             g_assert_nonnull(last);
             g_assert_cmpint(strspn(*line, " "), ==, last + 1 - *line);
         }
@@ -445,8 +447,31 @@ static void case_clear(Case *c)
     g_clear_pointer(&c->report, json_node_unref);
 }
 
+/* What is to be typed is in one piece, not wrapped as sentences are */
+static void check_commands(const Case *c, JsonObject *holder)
+{
+    JsonArray *checks = json_object_get_array_member(holder, "checks");
+
+    for (guint i = 0; i < json_array_get_length(checks); i++) {
+        JsonObject *check = json_array_get_object_element(checks, i);
+        g_auto(GStrv) lines = g_strsplit(schema_string(check, "remedy") ?: "",
+                                         "\n", -1);
+
+        for (char **line = lines; *line; line++) {
+            const char *command = strstr(*line, ": ");
+
+            if (command && !g_str_has_suffix(command, ".") &&
+                !strstr(c->verbose.out, command + 2)) {
+                g_error("not to be copied: %s", command + 2);
+            }
+        }
+    }
+}
+
 static void case_run(Case *c, char **args)
 {
+    JsonObject *report;
+    JsonArray *devices;
     g_autoptr(GError) error = NULL;
 
     run_tool(&c->text, args, c->root, NULL, c->user);
@@ -464,9 +489,14 @@ static void case_run(Case *c, char **args)
     c->report = json_from_string(c->json.out, &error);
     g_assert_no_error(error);
     validate(c->report, json_node_get_object(schema), "report");
+    report = json_node_get_object(c->report);
     g_assert_cmpint(c->text.status, ==,
-                    !json_object_get_boolean_member(
-                        json_node_get_object(c->report), "ready"));
+                    !json_object_get_boolean_member(report, "ready"));
+    check_commands(c, json_object_get_object_member(report, "host"));
+    devices = json_object_get_array_member(report, "devices");
+    for (guint i = 0; i < json_array_get_length(devices); i++) {
+        check_commands(c, json_array_get_object_element(devices, i));
+    }
 }
 
 /* "says", "says-not", "shows" or "shows-not"; false if it is another word */

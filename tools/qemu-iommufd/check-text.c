@@ -54,12 +54,13 @@ static void add_coloured(GString *out, const char *text,
 
 /*
  * Words from the column @column on, with new lines that begin at @indent
- * where the next word does not fit
+ * where the next word does not fit; the last of at most @n is all the rest
  */
-static void add_wrapped(GString *out, const char *text, int column, int indent)
+static void add_words(GString *out, const char *text, int n, int column,
+                      int indent)
 {
     g_autofree char *safe = output_safe(text);
-    g_auto(GStrv) words = g_strsplit(safe, " ", -1);
+    g_auto(GStrv) words = g_strsplit(safe, " ", n);
     bool first = true;
 
     for (char **word = words; *word; word++) {
@@ -77,6 +78,11 @@ static void add_wrapped(GString *out, const char *text, int column, int indent)
         first = false;
     }
     g_string_append_c(out, '\n');
+}
+
+static void add_wrapped(GString *out, const char *text, int column, int indent)
+{
+    add_words(out, text, -1, column, indent);
 }
 
 /* "a, b, c and 5 more" */
@@ -105,6 +111,21 @@ static const char *label(const CheckDevice *device)
  * Checks
  */
 
+/* Of words up to a colon and a command, which has to stay in one piece */
+static int words_before_command(const char *line)
+{
+    const char *command = strstr(line, ": ");
+    int n = 2;
+
+    if (!command || g_str_has_suffix(line, ".")) {
+        return -1;
+    }
+    for (; line < command; line++) {
+        n += *line == ' ';
+    }
+    return n;
+}
+
 static void add_remedy(GString *out, const char *remedy)
 {
     g_auto(GStrv) lines = g_strsplit(remedy, "\n", -1);
@@ -112,7 +133,8 @@ static void add_remedy(GString *out, const char *remedy)
     for (char **line = lines; *line; line++) {
         if (**line) {
             g_string_append_printf(out, "%*s-> ", INDENT, "");
-            add_wrapped(out, *line, INDENT + 3, INDENT + 3);
+            add_words(out, *line, words_before_command(*line), INDENT + 3,
+                      INDENT + 3);
         }
     }
 }
