@@ -42,6 +42,8 @@ struct HostUses {
     /* the names of swap space, and of members of a mounted btrfs */
     GHashTable *swaps;
     GHashTable *btrfs;
+    /* from the name of a disk to the NVMe subsystem that exports it */
+    GHashTable *exports;
     /* what was found out of a device, which groups ask for again and again */
     GHashTable *found;
 };
@@ -227,6 +229,35 @@ static void note_btrfs(IOMMUFDHost *host)
     }
 }
 
+/* The kernel shares it: it is open for nobody, and anybody may open it */
+static void note_exports(IOMMUFDHost *host)
+{
+    Dir dir = { host->root, "/sys/kernel/config/nvmet/subsystems" };
+    g_autoptr(GPtrArray) subsystems = dir_list(dir, "");
+
+    for (guint i = 0; subsystems && i < subsystems->len; i++) {
+        g_autofree char *path = g_build_filename(dir.path,
+                                                 subsystems->pdata[i],
+                                                 "namespaces", NULL);
+        g_autoptr(GPtrArray) numbers = dir_list((Dir) { host->root, path },
+                                                "");
+
+        for (guint j = 0; numbers && j < numbers->len; j++) {
+            g_autofree char *below = g_build_filename(path, numbers->pdata[j],
+                                                      NULL);
+            Dir namespace = { host->root, below };
+            g_autofree char *node = dir_attr(namespace, "device_path");
+            uint64_t enabled;
+
+            if (node && dir_number(namespace, "enable", &enabled) && enabled) {
+                g_hash_table_insert(host->uses->exports,
+                                    node_name(host, node),
+                                    g_strdup(subsystems->pdata[i]));
+            }
+        }
+    }
+}
+
 /* A loop device is on a disk without having it for itself */
 static void note_loop(IOMMUFDHost *host, const char *name)
 {
@@ -273,6 +304,8 @@ static HostUses *host_uses(IOMMUFDHost *host)
                                         NULL);
     uses->btrfs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                         g_free);
+    uses->exports = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                          g_free);
     uses->found = g_hash_table_new_full(NULL, NULL, NULL, use_free);
     for (guint i = 0; i < uses->disks->len; i++) {
         Member *disk = uses->disks->pdata[i];
@@ -283,6 +316,7 @@ static HostUses *host_uses(IOMMUFDHost *host)
     read_table(host, "proc/self/mountinfo", note_mount);
     read_table(host, "proc/swaps", note_swap);
     note_btrfs(host);
+    note_exports(host);
     return uses;
 }
 
@@ -297,6 +331,7 @@ void host_uses_free(HostUses *uses)
         g_hash_table_unref(uses->loops);
         g_hash_table_unref(uses->swaps);
         g_hash_table_unref(uses->btrfs);
+        g_hash_table_unref(uses->exports);
         g_hash_table_unref(uses->found);
         g_free(uses);
     }
@@ -384,13 +419,14 @@ static bool disk_devt(IOMMUFDHost *host, const char *name, dev_t *devt)
     return dir_devt(host->dir, attr, devt);
 }
 
-/* Is a file system or swap space on it? */
+/* Is a file system or swap space on it, or does another host have it? */
 static void note_content(IOMMUFDHost *host, const char *disk, const char *name,
                          Use *use)
 {
     HostUses *uses = host->uses;
     const char *where = g_hash_table_lookup(uses->mounted_names, name) ?:
                         g_hash_table_lookup(uses->btrfs, name);
+    const char *subsystem = g_hash_table_lookup(uses->exports, name);
     dev_t devt;
     gint64 key;
 
@@ -410,6 +446,12 @@ static void note_content(IOMMUFDHost *host, const char *disk, const char *name,
     } else if (g_hash_table_contains(uses->swaps, name)) {
         note(use, WEIGHT_HOLDS,
              g_strdup_printf("holds the host's swap space (%s)", disk));
+    } else if (subsystem) {
+        g_autofree char *shown = g_strescape(subsystem, "\"\\");
+
+        note(use, WEIGHT_USED,
+             g_strdup_printf("is the host's disk %s, which NVMe subsystem %s "
+                             "exports", disk, shown));
     }
 }
 

@@ -164,6 +164,25 @@ static void test_disk_nvme(void)
     host_free(root);
 }
 
+static void test_disk_exported(void)
+{
+    static const char namespace[] =
+        "/sys/kernel/config/nvmet/subsystems/nqn.x/namespaces/1/";
+    g_autofree char *path = g_strconcat(namespace, "device_path", NULL);
+    g_autofree char *enable = g_strconcat(namespace, "enable", NULL);
+
+    begin();
+    add_sda();
+    host_file(root, path, "/dev/disk/by-id/ata-1\n");
+    host_file(root, "dev/sda", "");
+    host_link(root, "dev/disk/by-id/ata-1", "../../sda");
+    host_file(root, enable, "0\n");
+    check("is the host's disk sda, which may be in use", UNKNOWN);
+    host_file(root, enable, "1\n");
+    check("is the host's disk sda, which NVMe subsystem nqn.x exports", YES);
+    host_free(root);
+}
+
 static void test_network(void)
 {
     begin();
@@ -531,6 +550,7 @@ int main(int argc, char **argv)
     g_test_add_func("/iommufd-host-use/disk/holders", test_disk_holders);
     g_test_add_func("/iommufd-host-use/disk/btrfs", test_disk_btrfs);
     g_test_add_func("/iommufd-host-use/disk/nvme", test_disk_nvme);
+    g_test_add_func("/iommufd-host-use/disk/exported", test_disk_exported);
     g_test_add_func("/iommufd-host-use/disk/ask", test_ask);
     g_test_add_func("/iommufd-host-use/disk/open", test_disk_open);
     g_test_add_func("/iommufd-host-use/hba", test_hba);

@@ -188,13 +188,24 @@ static void become(void *user)
     }
 }
 
+static void run_command(Run *run, char **argv, uid_t user)
+{
+    g_autoptr(GError) error = NULL;
+
+    run_clear(run);
+    g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, become,
+                 GUINT_TO_POINTER(user), &run->out, &run->err, &run->status,
+                 &error);
+    g_assert_no_error(error);
+    g_assert_true(WIFEXITED(run->status));
+    run->status = WEXITSTATUS(run->status);
+}
+
 static void run_tool(Run *run, char **args, const char *root,
                      const char *format, uid_t user)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
-    g_autoptr(GError) error = NULL;
 
-    run_clear(run);
     g_ptr_array_add(argv, (char *)tool);
     if (*args) {
         g_ptr_array_add(argv, *args++);
@@ -210,12 +221,7 @@ static void run_tool(Run *run, char **args, const char *root,
         g_ptr_array_add(argv, *args);
     }
     g_ptr_array_add(argv, NULL);
-    g_spawn_sync(NULL, (char **)argv->pdata, NULL, 0, become,
-                 GUINT_TO_POINTER(user), &run->out, &run->err, &run->status,
-                 &error);
-    g_assert_no_error(error);
-    g_assert_true(WIFEXITED(run->status));
-    run->status = WEXITSTATUS(run->status);
+    run_command(run, (char **)argv->pdata, user);
 }
 
 /* With all white space as single blanks, as lines are broken anywhere */
@@ -884,6 +890,27 @@ static void test_libvirt(void)
     case_clear(&c);
 }
 
+static void test_libvirt_stdin(void)
+{
+    static const char script[] =
+        "cat \"$1\" | \"$0\" check --root \"$2\" --libvirt -";
+    char *root = host_new();
+    g_autofree char *file = host_path(root, "vm.xml");
+    const char *argv[] = { "sh", "-c", script, tool, file, root, NULL };
+    const char *endless[] = { "sh", "-c", script, tool, "/dev/zero", root,
+                              NULL };
+    g_auto(Run) run = { 0 };
+
+    host_file(root, "vm.xml", DOMAIN(DEVICES(HOSTDEV(DRIVER))));
+    run_command(&run, (char **)argv, 0);
+    g_assert_cmpint(run.status, ==, 1);
+    g_assert_nonnull(strstr(run.out, "0000:01:00.0"));
+    run_command(&run, (char **)endless, 0);
+    g_assert_cmpint(run.status, ==, 2);
+    g_assert_nonnull(strstr(run.err, "standard input: it is too long"));
+    host_free(root);
+}
+
 /* libvirt binds the device, if it says so */
 static void test_libvirt_managed(void)
 {
@@ -1145,6 +1172,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qemu-iommufd/closed-streams", test_closed_streams);
     g_test_add_func("/qemu-iommufd/strange-names", test_strange_names);
     g_test_add_func("/qemu-iommufd/libvirt", test_libvirt);
+    g_test_add_func("/qemu-iommufd/libvirt/stdin", test_libvirt_stdin);
     g_test_add_func("/qemu-iommufd/libvirt/managed", test_libvirt_managed);
     g_test_add_func("/qemu-iommufd/libvirt/memory", test_libvirt_memory);
     g_test_add_func("/qemu-iommufd/libvirt/emulator", test_libvirt_emulator);

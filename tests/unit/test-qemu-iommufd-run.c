@@ -141,6 +141,10 @@ static void test_quoting(void)
 {
     check_line("--dry-run -- qemu -name 'my guest' -append '' -m 1G",
                "qemu -name 'my guest' -append '' -m 1G \\\n" IOMMUFD "\n");
+    /* and what a terminal would obey */
+    check_line("--dry-run -- qemu -name \"\033]0;it's\\\\\302\233\"",
+               "qemu -name $'\\033]0;it\\047s\\134\\302\\233' \\\n" IOMMUFD
+               "\n");
 }
 
 static void test_usage(void)

@@ -206,11 +206,34 @@ static const GMarkupParser parser = {
     .text = read_text,
 };
 
+/* What virsh dumpxml writes into a pipe */
+static char *read_stdin(gsize *len, GError **error)
+{
+    g_autofree char *text = g_malloc(XML_MAX);
+    ssize_t n;
+
+    *len = 0;
+    do {
+        n = read(STDIN_FILENO, text + *len, XML_MAX - *len);
+        *len += MAX(n, 0);
+    } while (n > 0 || (n < 0 && errno == EINTR));
+    if (n < 0 || *len == XML_MAX) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
+                    "standard input: %s", n < 0 ? g_strerror(errno) :
+                    "it is too long for a domain");
+        return NULL;
+    }
+    return g_steal_pointer(&text);
+}
+
 static char *read_file(const char *file, gsize *len, GError **error)
 {
     struct stat st;
     char *text = NULL;
 
+    if (g_str_equal(file, "-")) {
+        return read_stdin(len, error);
+    }
     /* No pipe, on which this would wait */
     if (!stat(file, &st) && (!S_ISREG(st.st_mode) || st.st_size > XML_MAX)) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,

@@ -7,6 +7,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "commands.h"
 #include "run.h"
 
 const char *qemu_driver(const char *name, const IOMMUFDHostDevice *device)
@@ -168,13 +169,33 @@ char **qemu_arguments(const Run *run)
     return (char **)g_ptr_array_free(args, false);
 }
 
+/* As bash and ksh take it; a terminal is not to obey it */
+static char *quote_octal(const char *arg)
+{
+    GString *text = g_string_new("$'");
+
+    for (; *arg; arg++) {
+        if (g_ascii_isprint(*arg) && !strchr("'\\", *arg)) {
+            g_string_append_c(text, *arg);
+        } else {
+            g_string_append_printf(text, "\\%03o", (unsigned char)*arg);
+        }
+    }
+    g_string_append_c(text, '\'');
+    return g_string_free(text, false);
+}
+
 /* Quotes only what has to be, so that people can read it */
 static char *quote(const char *arg)
 {
     size_t plain = strspn(arg, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS
                           "%+,-./:=@_");
+    g_autofree char *safe = output_safe(arg);
 
-    return *arg && !arg[plain] ? g_strdup(arg) : g_shell_quote(arg);
+    if (*arg && !arg[plain]) {
+        return g_strdup(arg);
+    }
+    return g_str_equal(arg, safe) ? g_shell_quote(arg) : quote_octal(arg);
 }
 
 char *qemu_quoted(const Run *run)
