@@ -119,8 +119,8 @@ void iommufd_accounting_init_props(ObjectClass *klass)
                                    &IOMMUFDAccounting_lookup, get_accounting,
                                    set_accounting);
     object_class_property_set_description(klass, "accounting",
-                                          "Whose locked memory guest memory "
-                                          "counts as: the user's (the "
-                                          "kernel's default) or the "
-                                          "process's");
+                                          "What guest memory is charged to: "
+                                          "the locked memory of the user (the "
+                                          "kernel's default) or of the "
+                                          "process");
 }

@@ -262,7 +262,7 @@ static char *shown_members(const GPtrArray *members)
 }
 
 /* The host's own are not given away, and the others can be */
-static char *members_cure(const GPtrArray *members)
+static char *members_cure(const Facts *facts, const GPtrArray *members)
 {
     GString *cure = g_string_new(NULL);
     g_autoptr(GPtrArray) unknown = g_ptr_array_new();
@@ -272,7 +272,6 @@ static char *members_cure(const GPtrArray *members)
         const IOMMUFDHostDevice *member = members->pdata[i];
         IOMMUFDSeen in_use;
         g_autofree char *use = iommufd_device_use(member, &in_use);
-        g_autofree char *driver = iommufd_device_vfio_driver(member, NULL);
 
         if (in_use == IOMMUFD_SEEN_YES) {
             g_string_append_printf(cure, "%s (%s) is the host's own, it %s: "
@@ -280,9 +279,9 @@ static char *members_cure(const GPtrArray *members)
                                    "slot.\n",
                                    member->name, member->driver, use);
         } else if (in_use == IOMMUFD_SEEN_NO) {
-            g_string_append_printf(cure, "Bind %s too: driverctl set-override "
-                                   "%s %s\n", member->name, member->name,
-                                   driver);
+            g_autofree char *typed = bind_commands(facts, member);
+
+            g_string_append(cure, typed);
         } else {
             g_ptr_array_add(unknown, member->name);
         }
@@ -339,7 +338,7 @@ IOMMUFDFinding *check_bind_members(const Facts *facts)
         return NULL;
     }
     shown = shown_members(members);
-    cure = members_cure(members);
+    cure = members_cure(facts, members);
     return finding_group_host_driver_members(facts->err, facts->who,
                                              group_of(facts), shown, cure);
 }
@@ -434,14 +433,16 @@ IOMMUFDFinding *check_bind_token(const Facts *facts)
     Dir dir = facts->device ? device_dir(facts->device) : (Dir) { };
     g_autofree char *pf = NULL;
 
-    /* Before 6.17 the device node is not asked for one */
-    if (!facts->device || host_kernel_before(facts->host, 6, 17) ||
+    if (!facts->device ||
         dir_seen(dir, "physfn/vfio-dev") != IOMMUFD_SEEN_YES) {
         return NULL;
     }
     pf = dir_link(dir, "physfn");
     if (!facts->failure) {
-        return finding_vf_token_required_check(0, facts->who, pf ?: "?");
+        /* Stable kernels may have it as well */
+        return host_kernel_before(facts->host, 6, 17) ?
+               finding_vf_token_required_maybe(0, facts->who, pf ?: "?") :
+               finding_vf_token_required_check(0, facts->who, pf ?: "?");
     }
     return facts->failure->has_token ?
            finding_vf_token_required_other(facts->err, facts->who, pf ?: "?") :

@@ -135,13 +135,13 @@ static char *no_iommu_reason(IOMMUFDHost *host, char **cure)
 {
     static const char *const tables[] = { "DMAR", "IVRS", "IORT", "VIOT" };
     static const struct {
-        const char *word;
+        const char *key;
         /* of the other vendor, who does not care */
         const char *table;
-    } off[] = {
-        { "iommu=off" },
-        { "intel_iommu=off", "IVRS" },
-        { "amd_iommu=off", "DMAR" },
+    } keys[] = {
+        { "iommu" },
+        { "intel_iommu", "IVRS" },
+        { "amd_iommu", "DMAR" },
     };
     Dir acpi = { host->root, "/sys/firmware/acpi/tables" };
     g_autoptr(GPtrArray) iommus = dir_list(host->dir, "sys/class/iommu");
@@ -157,12 +157,14 @@ static char *no_iommu_reason(IOMMUFDHost *host, char **cure)
             table = tables[i];
         }
     }
-    for (size_t i = 0; i < G_N_ELEMENTS(off); i++) {
-        if (host_started_with(host, off[i].word) &&
-            !(table && !g_strcmp0(table, off[i].table))) {
-            *cure = host_boot_without(host, off[i].word);
-            return g_strdup_printf("the kernel command line says %s",
-                                   off[i].word);
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        const char *word = host_started_with(host, keys[i].key, "off");
+
+        if (word && !(table && !g_strcmp0(table, keys[i].table))) {
+            g_autofree char *shown = printable(word, "");
+
+            *cure = host_boot_without(host, shown);
+            return g_strdup_printf("the kernel command line says %s", shown);
         }
     }
     /* Arm has that table for interrupts, too */
@@ -173,7 +175,7 @@ static char *no_iommu_reason(IOMMUFDHost *host, char **cure)
     }
     if (table) {
         *cure = g_str_equal(table, "DMAR") &&
-                !host_started_with(host, "intel_iommu=on") ?
+                !host_started_with(host, "intel_iommu", "on") ?
                 host_boot_with(host, "intel_iommu=on") :
                 g_strdup("Look for DMAR, AMD-Vi or virtio_iommu in the kernel "
                          "log.");
@@ -403,10 +405,8 @@ static bool has_driverctl(IOMMUFDHost *host)
            dir_seen(host->dir, "usr/bin/driverctl") == IOMMUFD_SEEN_YES;
 }
 
-/* For good, and until the next boot */
-static char *bind_commands(const Facts *facts)
+char *bind_commands(const Facts *facts, const IOMMUFDHostDevice *device)
 {
-    const IOMMUFDHostDevice *device = facts->device;
     g_autofree char *module = NULL;
     g_autofree char *driver = iommufd_device_vfio_driver(device, &module);
     g_autofree char *load = has_driver(facts, driver) ? NULL :
@@ -415,12 +415,13 @@ static char *bind_commands(const Facts *facts)
         g_strdup_printf("echo %s > %s/driver/unbind; ", device->name,
                         device->path) : NULL;
 
-    return g_strdup_printf("Bind it to %s for good%s: driverctl set-override "
+    return g_strdup_printf("Bind %s to %s for good%s: driverctl set-override "
                            "%s %s\n"
                            "Or until the next boot: %secho %s > "
                            "%s/driver_override; %secho %s > "
-                           "/sys/bus/pci/drivers_probe", driver,
-                           has_driverctl(facts->host) ? "" :
+                           "/sys/bus/pci/drivers_probe\n",
+                           device == facts->device ? "it" : device->name,
+                           driver, has_driverctl(facts->host) ? "" :
                            " (with the package driverctl)", device->name,
                            driver, load ?: "", driver, device->path,
                            unbind ?: "", device->name);
@@ -437,9 +438,8 @@ static char *bind_cure(const Facts *facts, const char *use, IOMMUFDSeen in_use)
         return g_strdup("Assign the devices behind the bridge.");
     }
     if (dir_number(dir, "sriov_numvfs", &number) && number) {
-        return g_strdup_printf("Assign its virtual functions, or remove them "
-                               "first: echo 0 > %s/sriov_numvfs",
-                               device->path);
+        return g_strdup_printf("It %s: assign its virtual functions instead.",
+                               use);
     }
     if (in_use == IOMMUFD_SEEN_YES) {
         return g_strdup_printf("It %s: do not assign it.", use);
@@ -450,9 +450,9 @@ static char *bind_cure(const Facts *facts, const char *use, IOMMUFDSeen in_use)
     }
     if (in_use == IOMMUFD_SEEN_UNKNOWN) {
         return g_strdup_printf("Whether the host uses it cannot be judged: it "
-                               "%s.\nRun as root, qemu-iommufd run --bind "
-                               "asks the kernel, and takes no device that is "
-                               "in use.", use);
+                               "%s.\nqemu-iommufd run --bind, as root, takes "
+                               "it if it finds that the host does not, and "
+                               "with --force in any case.", use);
     }
     if (!iommufd_device_is_pci(device)) {
         return g_strdup("");
@@ -460,7 +460,13 @@ static char *bind_cure(const Facts *facts, const char *use, IOMMUFDSeen in_use)
     return on_denylist(facts) ?
            g_strdup("vfio-pci refuses the device, which has errata that "
                     "endanger the host; its parameter disable_denylist "
-                    "overrides that.") : bind_commands(facts);
+                    "overrides that.") : bind_commands(facts, device);
+}
+
+/* What is to be typed has it in it */
+static bool is_driver_name(const char *name)
+{
+    return !name[strspn(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_-")];
 }
 
 static IOMMUFDFinding *no_driver(const Facts *facts, const char *path)
@@ -471,9 +477,10 @@ static IOMMUFDFinding *no_driver(const Facts *facts, const char *path)
     g_autofree char *use = NULL;
     g_autofree char *cure = NULL;
 
-    if (override && strstr(override, "vfio") && !strchr(override, '/')) {
+    if (override && strstr(override, "vfio") && is_driver_name(override)) {
         /* The link to the driver goes first, and then the driver waits */
-        return device->has_enable && device->enable ?
+        return device->has_enable && device->enable &&
+               has_driver(facts, override) ?
                finding_driver_without_vfio_dev_unbinding(facts->err, override,
                                                          path) :
                bind_refused(facts, path);

@@ -155,10 +155,11 @@ static const char *interrupts_why(IOMMUFDHost *host)
 
 static char *interrupts_how(IOMMUFDHost *host)
 {
+    const char *off = host_started_with(host, "intremap", "off");
+
     return iommufd_host_interrupts(host)->gicv2m ?
            g_strdup("Use a host whose interrupt controller has an ITS.") :
-           host_started_with(host, "intremap=off") ?
-           host_boot_without(host, "intremap=off") :
+           off ? host_boot_without(host, off) :
            host_is_vm(host) ?
            g_strdup("This host is a VM: let its own host give it interrupt "
                     "remapping (QEMU: -machine kernel-irqchip=split -device "
@@ -173,11 +174,14 @@ IOMMUFDFinding *interrupts_finding(IOMMUFDHost *host, int err,
 {
     const char *why = interrupts_why(host);
     g_autofree char *how = interrupts_how(host);
+    g_autofree char *accept =
+        host_boot_with(host, "iommufd.allow_unsafe_interrupts=1");
 
     return maybe || iommufd_host_interrupts(host)->gicv2m ?
            finding_no_interrupt_isolation_maybe(err, devices, why, members,
-                                                how) :
-           finding_no_interrupt_isolation_off(err, devices, why, members, how);
+                                                how, accept) :
+           finding_no_interrupt_isolation_off(err, devices, why, members, how,
+                                              accept);
 }
 
 IOMMUFDFinding *iommufd_host_interrupts_finding(IOMMUFDHost *host)

@@ -37,6 +37,18 @@ static bool mode_allows(const struct stat *st)
     return (st->st_mode & bits) == bits;
 }
 
+/* Now, with the package acl, and whenever the node is made */
+static char *permission_commands(const char *path)
+{
+    return g_strdup_printf("Let that user open it, as root and until it is "
+                           "made again: setfacl -m u:%u:rw %s\n"
+                           "For good: echo '%s, GROUP=\"%u\", MODE=\"0660\"' "
+                           ">> /etc/udev/rules.d/70-iommufd.rules\n",
+                           geteuid(), path, g_str_equal(path, IOMMU_NODE) ?
+                           "KERNEL==\"iommu\", SUBSYSTEM==\"misc\"" :
+                           "SUBSYSTEM==\"vfio-dev\"", getegid());
+}
+
 static IOMMUFDFinding *node_denied(const Facts *facts, const char *full,
                                    const char *path, const struct stat *st,
                                    int err)
@@ -52,10 +64,12 @@ static IOMMUFDFinding *node_denied(const Facts *facts, const char *full,
     /* A user namespace has no rights on the nodes of users outside of it */
     if (!mode_allows(st) && !(host_locked(facts->host)->overrides_modes)) {
         g_autofree char *user = user_shown(geteuid());
+        g_autofree char *cure = host_locked(facts->host)->initial_userns ?
+                                permission_commands(path) : NULL;
 
         return finding_node_permission_mode(err, path, st->st_uid, st->st_gid,
                                             st->st_mode & 07777, user,
-                                            getegid(), geteuid());
+                                            getegid(), cure ?: "");
     }
     if (!statvfs(full, &vfs) && (vfs.f_flag & ST_NODEV)) {
         return finding_node_nodev_mount(err, path);

@@ -95,8 +95,12 @@ char host_option(IOMMUFDHost *host, const char *option);
 char *host_kernel_file(IOMMUFDHost *host, const char *format);
 /* Is it a virtual machine itself, as far as it shows? */
 bool host_is_vm(IOMMUFDHost *host);
-/* Was the kernel started with this word? */
-bool host_started_with(IOMMUFDHost *host, const char *word);
+/*
+ * The word with @value for @key that the kernel was started with, among others
+ * perhaps, such as "intel_iommu=sm_on,off"; NULL if there is none
+ */
+const char *host_started_with(IOMMUFDHost *host, const char *key,
+                              const char *value);
 bool host_ships_module(IOMMUFDHost *host, const char *module);
 /* Has the kernel an iommufd?  If so, *@devt is its number. */
 IOMMUFDSeen host_iommufd(IOMMUFDHost *host, dev_t *devt);

@@ -170,14 +170,33 @@ bool host_ships_module(IOMMUFDHost *host, const char *module)
     return false;
 }
 
-bool host_started_with(IOMMUFDHost *host, const char *word)
+const char *host_started_with(IOMMUFDHost *host, const char *key,
+                              const char *value)
 {
+    const char *found = NULL;
+
     if (!host->cmdline) {
         g_autofree char *line = dir_text(host->dir, "proc/cmdline");
 
         host->cmdline = g_strsplit_set(line ?: "", "\n ", -1);
     }
-    return g_strv_contains((const char *const *)host->cmdline, word);
+    for (char **word = host->cmdline; *word; word++) {
+        const char *values = strchr(*word, '=');
+        g_auto(GStrv) list = NULL;
+
+        if (!values || strncmp(*word, key, values - *word) ||
+            key[values - *word]) {
+            continue;
+        }
+        list = g_strsplit(values + 1, ",", -1);
+        for (char **one = list; *one; one++) {
+            /* The last of those that exclude each other counts */
+            found = g_str_equal(*one, value) ? *word :
+                    g_str_equal(*one, "on") || g_str_equal(*one, "off") ? NULL :
+                    found;
+        }
+    }
+    return found;
 }
 
 /* Firmware says whose it is, and processors of x86 say so of themselves */

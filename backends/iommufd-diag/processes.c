@@ -7,6 +7,7 @@
  */
 
 #include "qemu/osdep.h"
+#include <sys/sysmacros.h>
 #include "facts.h"
 
 #define KIB 1024
@@ -76,17 +77,23 @@ static gint64 holder_key(dev_t devt, bool block)
 }
 
 /*
- * Other files might be on a server that does not answer.  In a chroot there is
- * something before "/dev/".
+ * What a file is, wherever its node is and whatever it is called, is asked of
+ * no server: that might not answer.
  */
-static bool is_device(int fds, const char *name, struct stat *st)
+static bool is_device(Walk *walk, int fds, const char *name, gint64 *key)
 {
-    char target[256];
-    ssize_t len = readlinkat(fds, name, target, sizeof(target) - 1);
+    struct statx stx;
 
-    target[MAX(len, 0)] = '\0';
-    return strstr(target, "/dev/") && !fstatat(fds, name, st, 0) &&
-           (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode));
+    if (statx(fds, name, AT_STATX_DONT_SYNC, STATX_TYPE, &stx)) {
+        walk->all &= errno == ENOENT;
+        return false;
+    }
+    if (!S_ISCHR(stx.stx_mode) && !S_ISBLK(stx.stx_mode)) {
+        return false;
+    }
+    *key = holder_key(makedev(stx.stx_rdev_major, stx.stx_rdev_minor),
+                      S_ISBLK(stx.stx_mode));
+    return true;
 }
 
 /* Returns false if what the process has open cannot be seen */
@@ -98,7 +105,6 @@ static bool note_devices(Walk *walk, const char *pid)
     DIR *fds = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
     unsigned int looks = 0;
-    struct stat st;
 
     if (!fds) {
         /* it may have ended meanwhile */
@@ -113,8 +119,7 @@ static bool note_devices(Walk *walk, const char *pid)
             break;
         }
         if (g_ascii_isdigit(*entry->d_name) &&
-            is_device(dirfd(fds), entry->d_name, &st)) {
-            devt = holder_key(st.st_rdev, S_ISBLK(st.st_mode));
+            is_device(walk, dirfd(fds), entry->d_name, &devt)) {
             if (!g_hash_table_contains(walk->host->holders, &devt)) {
                 g_hash_table_insert(walk->host->holders,
                                     g_memdup2(&devt, sizeof(devt)),

@@ -14,9 +14,20 @@
 #define NVIDIA_MAJOR 195
 
 /* PCI classes; other bridges may be switches for the traffic between GPUs */
+#define PCI_BASE_CLASS_STORAGE  0x01
 #define PCI_BASE_CLASS_NETWORK  0x02
+#define PCI_BASE_CLASS_DISPLAY  0x03
+#define PCI_BASE_CLASS_AUDIO    0x04
 #define PCI_BASE_CLASS_BRIDGE   0x06
 #define PCI_CLASS_BRIDGE_OTHER  0x0680
+#define PCI_CLASS_INFINIBAND    0x0207
+#define PCI_CLASS_SERIAL        0x0700
+#define PCI_CLASS_SERIAL_MULTI  0x0702
+#define PCI_CLASS_USB           0x0c03
+#define PCI_BASE_CLASS_ACCEL    0x12
+
+/* Whoever makes more of a disk does not go further than this */
+#define HOLDERS_MAX 256
 
 /* A class has links to its members: a name, and where it really is */
 typedef struct Member {
@@ -28,9 +39,10 @@ typedef struct Member {
 
 /* What is read once for all devices of a host */
 struct HostUses {
-    /* members of /sys/class/block, /sys/class/net and /sys/dev/char */
+    /* members of /sys/class/block, net and drm, and of /sys/dev/char */
     GPtrArray *disks;
     GPtrArray *nets;
+    GPtrArray *displays;
     GPtrArray *chars;
     /* one of them is there, but cannot be listed */
     bool hidden;
@@ -42,7 +54,7 @@ struct HostUses {
     /* the names of swap space, and of members of a mounted btrfs */
     GHashTable *swaps;
     GHashTable *btrfs;
-    /* from the name of a disk to the NVMe subsystem that exports it */
+    /* from the name of a disk or controller to the subsystem it is in */
     GHashTable *exports;
     /* what was found out of a device, which groups ask for again and again */
     GHashTable *found;
@@ -229,31 +241,47 @@ static void note_btrfs(IOMMUFDHost *host)
     }
 }
 
-/* The kernel shares it: it is open for nobody, and anybody may open it */
+static void note_export(IOMMUFDHost *host, const char *path,
+                        const char *subsystem)
+{
+    Dir dir = { host->root, path };
+    g_autofree char *node = dir_attr(dir, "device_path");
+    uint64_t enabled;
+
+    if (node && dir_number(dir, "enable", &enabled) && enabled) {
+        g_hash_table_insert(host->uses->exports, node_name(host, node),
+                            g_strdup(subsystem));
+    }
+}
+
+/*
+ * The kernel shares disks, or all of a controller: they are open for nobody,
+ * and anybody may open them
+ */
 static void note_exports(IOMMUFDHost *host)
 {
     Dir dir = { host->root, "/sys/kernel/config/nvmet/subsystems" };
     g_autoptr(GPtrArray) subsystems = dir_list(dir, "");
 
+    host->uses->hidden |=
+        (!subsystems &&
+         dir_seen(host->dir, "sys/module/nvmet") == IOMMUFD_SEEN_YES) ||
+        dir_seen(host->dir, "sys/module/rnbd_server") == IOMMUFD_SEEN_YES;
     for (guint i = 0; subsystems && i < subsystems->len; i++) {
-        g_autofree char *path = g_build_filename(dir.path,
-                                                 subsystems->pdata[i],
+        const char *subsystem = subsystems->pdata[i];
+        g_autofree char *path = g_build_filename(dir.path, subsystem,
                                                  "namespaces", NULL);
+        g_autofree char *whole = g_build_filename(dir.path, subsystem,
+                                                  "passthru", NULL);
         g_autoptr(GPtrArray) numbers = dir_list((Dir) { host->root, path },
                                                 "");
 
+        note_export(host, whole, subsystem);
         for (guint j = 0; numbers && j < numbers->len; j++) {
             g_autofree char *below = g_build_filename(path, numbers->pdata[j],
                                                       NULL);
-            Dir namespace = { host->root, below };
-            g_autofree char *node = dir_attr(namespace, "device_path");
-            uint64_t enabled;
 
-            if (node && dir_number(namespace, "enable", &enabled) && enabled) {
-                g_hash_table_insert(host->uses->exports,
-                                    node_name(host, node),
-                                    g_strdup(subsystems->pdata[i]));
-            }
+            note_export(host, below, subsystem);
         }
     }
 }
@@ -290,6 +318,7 @@ static HostUses *host_uses(IOMMUFDHost *host)
     host->uses = uses = g_new0(HostUses, 1);
     uses->disks = class_members(host, "/sys/class/block");
     uses->nets = class_members(host, "/sys/class/net");
+    uses->displays = class_members(host, "/sys/class/drm");
     /* Whose nodes are open is looked for no further */
     uses->chars = host->diagnoses ?
                   g_ptr_array_new_with_free_func(member_free) :
@@ -325,6 +354,7 @@ void host_uses_free(HostUses *uses)
     if (uses) {
         g_ptr_array_unref(uses->disks);
         g_ptr_array_unref(uses->nets);
+        g_ptr_array_unref(uses->displays);
         g_ptr_array_unref(uses->chars);
         g_hash_table_unref(uses->mounted_devts);
         g_hash_table_unref(uses->mounted_names);
@@ -388,15 +418,16 @@ static void add_holders(IOMMUFDHost *host, const char *name, GPtrArray *names)
     Dir dir = { host->root, path };
     g_autoptr(GPtrArray) holders = dir_list(dir, "holders");
     const char *loop = g_hash_table_lookup(host->uses->loops, name);
+    GPtrArray *disks = host->uses->disks;
     char *cache = dir_link(dir, "bcache/dev");
 
-    for (guint i = 0; holders && i < holders->len; i++) {
+    for (guint i = 0; holders && i < holders->len && names->len < HOLDERS_MAX;
+         i++) {
         const Member *holder = disk_of_name(host->uses, holders->pdata[i]);
 
         add_name(names, g_strdup(holders->pdata[i]));
-        for (guint j = 0; holder && holder->real &&
-                          j < host->uses->disks->len; j++) {
-            const Member *part = host->uses->disks->pdata[j];
+        for (guint j = 0; holder && holder->real && j < disks->len; j++) {
+            const Member *part = disks->pdata[j];
 
             if (path_is_below(part->real, holder->real)) {
                 add_name(names, g_strdup(part->name));
@@ -558,7 +589,9 @@ static void note_disk(IOMMUFDHost *host, const Member *disk, Use *use)
     g_ptr_array_add(names, g_strdup(disk->name));
     for (guint i = 0; i < names->len; i++) {
         note_content(host, shown, names->pdata[i], use);
-        add_holders(host, names->pdata[i], names);
+        if (names->len < HOLDERS_MAX) {
+            add_holders(host, names->pdata[i], names);
+        }
     }
     if (names->len > 1) {
         g_autofree char *holder = g_strescape(names->pdata[1], NULL);
@@ -648,6 +681,10 @@ static void note_net(IOMMUFDHost *host, const Member *net, Use *use)
 static void note_nets(const IOMMUFDHostDevice *device, bool has_host_driver,
                       Use *use)
 {
+    /* They make several interfaces of one function of the card */
+    static const char *const several[] = {
+        "cxgb3", "cxgb4", "mlx4_core", "nfp", NULL
+    };
     GPtrArray *nets = device->host->uses->nets;
     bool found = false;
 
@@ -659,11 +696,13 @@ static void note_nets(const IOMMUFDHostDevice *device, bool has_host_driver,
             found = true;
         }
     }
-    if (!found && has_host_driver &&
-        device->pci_class >> 16 == PCI_BASE_CLASS_NETWORK) {
+    if (has_host_driver &&
+        device->pci_class >> 16 == PCI_BASE_CLASS_NETWORK &&
+        (!found || g_strv_contains(several, device->driver))) {
         note(use, WEIGHT_UNKNOWN,
-             g_strdup("is the host's network card, whose interfaces cannot be "
-                      "seen; they may be in another network namespace"));
+             g_strdup_printf("is the host's network card, whose %sinterfaces "
+                             "cannot be seen; they may be in another network "
+                             "namespace", found ? "other " : ""));
     }
 }
 
@@ -776,31 +815,59 @@ static void note_chars(const IOMMUFDHostDevice *device, Use *use)
 
 static void note_display(const IOMMUFDHostDevice *device, Use *use)
 {
-    Dir dir = device_dir(device);
-    g_autoptr(GPtrArray) cards = dir_list(dir, "drm");
+    GPtrArray *displays = device->host->uses->displays;
     uint64_t boot_vga;
 
-    if (dir_number(dir, "boot_vga", &boot_vga) && boot_vga) {
+    if (dir_number(device_dir(device), "boot_vga", &boot_vga) && boot_vga) {
         note(use, WEIGHT_USED,
              g_strdup("is the display that the host booted with"));
     }
-    for (guint i = 0; cards && i < cards->len; i++) {
-        g_autofree char *card = g_build_filename("drm", cards->pdata[i], NULL);
-        g_autofree char *prefix = g_strconcat(cards->pdata[i], "-", NULL);
-        g_autoptr(GPtrArray) names = dir_list(dir, card);
+    /* Below the device itself, or below what firmware has left of it */
+    for (guint i = 0; i < displays->len; i++) {
+        const Member *display = displays->pdata[i];
+        Dir dir = { device->host->root, display->real };
+        g_autofree char *enabled = is_below(display, device->real) ?
+                                   dir_attr(dir, "enabled") : NULL;
 
-        for (guint j = 0; names && j < names->len; j++) {
-            g_autofree char *attr = g_build_filename(card, names->pdata[j],
-                                                     "enabled", NULL);
-            g_autofree char *shown = g_strescape(names->pdata[j], NULL);
-            g_autofree char *enabled = g_str_has_prefix(shown, prefix) ?
-                                       dir_attr(dir, attr) : NULL;
+        if (!g_strcmp0(enabled, "enabled")) {
+            g_autofree char *shown = g_strescape(display->name, NULL);
 
-            if (!g_strcmp0(enabled, "enabled")) {
-                note(use, WEIGHT_USED,
-                     g_strdup_printf("is a display of the host, %s is on",
-                                     shown));
-            }
+            note(use, WEIGHT_USED,
+                 g_strdup_printf("is a display of the host, %s is on", shown));
+        }
+    }
+}
+
+/* Does what is looked at tell all that a host can do with such a device? */
+static bool use_is_known(const IOMMUFDHostDevice *device)
+{
+    static const uint32_t bases[] = {
+        PCI_BASE_CLASS_STORAGE, PCI_BASE_CLASS_NETWORK, PCI_BASE_CLASS_DISPLAY,
+        PCI_BASE_CLASS_AUDIO, PCI_BASE_CLASS_ACCEL,
+    };
+    uint32_t class = device->pci_class >> 8;
+    bool known = class == PCI_CLASS_SERIAL || class == PCI_CLASS_SERIAL_MULTI ||
+                 class == PCI_CLASS_USB;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(bases); i++) {
+        known |= class >> 8 == bases[i] && class != PCI_CLASS_INFINIBAND;
+    }
+    return known;
+}
+
+static void note_exported(const IOMMUFDHostDevice *device, Use *use)
+{
+    g_autoptr(GPtrArray) names = dir_list(device_dir(device), "nvme");
+
+    for (guint i = 0; names && i < names->len; i++) {
+        const char *subsystem =
+            g_hash_table_lookup(device->host->uses->exports, names->pdata[i]);
+
+        if (subsystem) {
+            g_autofree char *shown = g_strescape(subsystem, "\"\\");
+
+            note(use, WEIGHT_USED,
+                 g_strdup_printf("is exported by NVMe subsystem %s", shown));
         }
     }
 }
@@ -826,6 +893,7 @@ static void note_rest(const IOMMUFDHostDevice *device, Use *use)
         }
     }
     note_display(device, use);
+    note_exported(device, use);
     if (device_is_bridge(device)) {
         note(use, WEIGHT_USED, g_strdup("is a bridge of the host"));
     }
@@ -862,9 +930,9 @@ static Use *find_use(const IOMMUFDHostDevice *device)
     }
     if (device->host->uses->hidden || !device->real ||
         device->driver_seen == IOMMUFD_SEEN_UNKNOWN ||
-        (has_host_driver && !use->text)) {
-        note(use, WEIGHT_UNKNOWN, g_strdup("may be in use, for what cannot be "
-                                           "seen"));
+        (has_host_driver && (!use->text || !use_is_known(device)))) {
+        note(use, WEIGHT_UNKNOWN, g_strdup("may be in use by the host in a "
+                                           "way that cannot be seen"));
     }
     return use;
 }

@@ -492,8 +492,9 @@ static void test_device_no_iommu(void)
 }
 
 /*
- * The IOMMU is not on, or @off switches it off: the remedy ends with @typed,
- * and the program for a file that is changed makes @after of @before
+ * The IOMMU is not on, or @off switches it off: the remedy has @typed in it,
+ * NULL for no command, and the program for a file that is changed makes @after
+ * of @before
  */
 static void check_boot(const char *root, const char *off, const char *typed,
                        const char *file, const char *before, const char *after)
@@ -502,10 +503,11 @@ static void check_boot(const char *root, const char *off, const char *typed,
     g_autofree char *full = file ? g_build_filename(root, file, NULL) : NULL;
     g_autofree char *sed = NULL;
     g_autofree char *text = NULL;
+    g_autofree char *end = g_strconcat(": ", typed, "\nThen reboot.\n", NULL);
     const char *script;
 
     host_file(root, "proc/cmdline", off ?: "quiet");
-    if (file) {
+    if (before) {
         host_file(root, file, before);
     }
     finding = diagnose_node(root, PCI_DEV, ENOENT);
@@ -514,13 +516,12 @@ static void check_boot(const char *root, const char *off, const char *typed,
         g_assert_true(g_str_has_suffix(finding->remedy, ", and reboot.\n"));
         return;
     }
+    g_assert_true(g_str_has_suffix(finding->remedy, file ? end + 2 : end));
     if (!file) {
-        g_assert_true(g_str_has_suffix(finding->remedy, typed));
         return;
     }
     script = strstr(finding->remedy, ": sed -i ");
     g_assert_nonnull(script);
-    g_assert_true(g_str_has_suffix(script, typed));
     script += strlen(": ");
     sed = g_strdup_printf("%.*s%s", (int)(strstr(script, "' /") + 2 - script),
                           script, full);
@@ -536,56 +537,126 @@ static void host_remove(const char *root, const char *path)
     g_assert_cmpint(unlink(full), ==, 0);
 }
 
-static void test_boot_loader(void)
+static char *host_without_iommu(void)
 {
     char *root = host_new();
 
     host_dir(root, PCI_DEV);
     host_file(root, "sys/firmware/acpi/tables/DMAR", "");
+    return root;
+}
+
+#define GRUB "GRUB_CMDLINE_LINUX"
+
+static void test_boot_grub(void)
+{
+    const char *file = "etc/default/grub";
+    const char *typed = "/etc/default/grub && update-grub";
+    char *root = host_without_iommu();
+
     check_boot(root, NULL, NULL, NULL, NULL, NULL);
     host_file(root, "usr/sbin/update-grub", "");
     check_boot(root, NULL, NULL, NULL, NULL, NULL);
-    check_boot(root, NULL, "/etc/default/grub && update-grub\n",
-               "etc/default/grub", "# GRUB_CMDLINE_LINUX=\"x\"\n"
-               "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n"
-               "GRUB_CMDLINE_LINUX=\"\"\n",
-               "# GRUB_CMDLINE_LINUX=\"x\"\n"
-               "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n"
-               "GRUB_CMDLINE_LINUX=\"intel_iommu=on \"\n");
-    check_boot(root, "iommu=off", "/etc/default/grub && update-grub\n",
-               "etc/default/grub",
-               "GRUB_CMDLINE_LINUX=\"intel_iommu=off iommu=off quiet\"\n",
-               "GRUB_CMDLINE_LINUX=\"intel_iommu=off quiet\"\n");
-    /* It comes from somewhere else */
-    check_boot(root, "iommu=off", NULL, "etc/default/grub",
-               "GRUB_CMDLINE_LINUX=\"quiet\"\n", NULL);
-    check_boot(root, NULL, NULL, "etc/default/grub",
-               "GRUB_CMDLINE_LINUX='quiet'\n", NULL);
+    check_boot(root, NULL, typed, file,
+               "# " GRUB "=\"x\"\n" GRUB "_DEFAULT=\"quiet\"\n"
+               GRUB "=\"\"\n",
+               "# " GRUB "=\"x\"\n" GRUB "_DEFAULT=\"quiet\"\n"
+               GRUB "=\"intel_iommu=on \"\n");
+    check_boot(root, "iommu=off", typed, file,
+               "# not iommu=off\n" GRUB "_DEFAULT=\"iommu=off\"\n"
+               GRUB "=\"intel_iommu=off iommu=off quiet iommu=off\"\n",
+               "# not iommu=off\n" GRUB "_DEFAULT=\"\"\n"
+               GRUB "=\"intel_iommu=off quiet\"\n");
+    check_boot(root, "intel_iommu=sm_on,off ro", typed, file,
+               GRUB "=\"quiet intel_iommu=sm_on,off\"\n", GRUB "=\"quiet\"\n");
+    /* It comes from somewhere else, or is part of something else */
+    check_boot(root, "iommu=off", NULL, file, GRUB "=\"quiet\"\n", NULL);
+    check_boot(root, "iommu=off", NULL, file,
+               "# iommu=off\n" GRUB "=\"amd_iommu=off\"\n", NULL);
+    check_boot(root, NULL, NULL, file, GRUB "='quiet'\n", NULL);
+    host_file(root, "etc/default/grub.d/cloud.cfg", "  " GRUB "=\"x\"\n");
+    check_boot(root, NULL, NULL, file, GRUB "=\"quiet\"\n", NULL);
+    host_file(root, "etc/default/grub.d/cloud.cfg", GRUB "_DEFAULT=\"x\"\n");
+    check_boot(root, NULL, typed, file, GRUB "=\"quiet\"\n",
+               GRUB "=\"intel_iommu=on quiet\"\n");
+
     host_remove(root, "usr/sbin/update-grub");
+    host_file(root, "usr/bin/grub-mkconfig", "");
+    check_boot(root, NULL, "/etc/default/grub && grub-mkconfig -o "
+               "/boot/grub/grub.cfg", file, GRUB "=\"\"\n",
+               GRUB "=\"intel_iommu=on \"\n");
     host_file(root, "usr/sbin/grub2-mkconfig", "");
     check_boot(root, NULL, "/etc/default/grub && grub2-mkconfig -o "
-               "/boot/grub2/grub.cfg\n", "etc/default/grub",
-               "GRUB_CMDLINE_LINUX=\"quiet\"\n",
-               "GRUB_CMDLINE_LINUX=\"intel_iommu=on quiet\"\n");
-    /* With two of them it is not known which one is used */
-    host_file(root, "usr/sbin/proxmox-boot-tool", "");
-    host_file(root, "etc/kernel/cmdline", "root=ZFS=x\n");
+               "/boot/grub2/grub.cfg", file, GRUB "=\"\"\n",
+               GRUB "=\"intel_iommu=on \"\n");
+    host_file(root, "usr/sbin/transactional-update", "");
+    check_boot(root, NULL, "/etc/default/grub && transactional-update "
+               "grub.cfg", file, GRUB "=\"\"\n",
+               GRUB "=\"intel_iommu=on \"\n");
+    /* Not the host's */
+    host_file(root, "run/.containerenv", "");
     check_boot(root, NULL, NULL, NULL, NULL, NULL);
-    host_remove(root, "etc/default/grub");
-    check_boot(root, NULL, "/etc/kernel/cmdline && proxmox-boot-tool "
-               "refresh\n", "etc/kernel/cmdline", "root=ZFS=x quiet\n",
-               "root=ZFS=x quiet intel_iommu=on\n");
-    check_boot(root, "iommu=off", "/etc/kernel/cmdline && proxmox-boot-tool "
-               "refresh\n", "etc/kernel/cmdline", "root=x iommu=off\n",
-               "root=x\n");
+    host_free(root);
+}
+
+static void test_boot_cmdline(void)
+{
+    const char *file = "etc/kernel/cmdline";
+    char *root = host_without_iommu();
+
+    host_file(root, "usr/bin/kernel-install", "");
+    check_boot(root, NULL, "/etc/kernel/cmdline && kernel-install add "
+               "$(uname -r) /boot/vmlinuz-$(uname -r)", file, "quiet",
+               "quiet intel_iommu=on");
+    host_file(root, "usr/bin/mkinitcpio", "");
+    check_boot(root, NULL, "/etc/kernel/cmdline && mkinitcpio -P", file,
+               "root=x quiet\n", "root=x quiet intel_iommu=on\n");
+    check_boot(root, "iommu=off", "/etc/kernel/cmdline && mkinitcpio -P", file,
+               "root=x iommu=off\n", "root=x\n");
+    check_boot(root, "iommu=off", NULL, file, "root=x amd_iommu=off\n", NULL);
+    check_boot(root, NULL, NULL, file, "# a comment\nroot=x\n", NULL);
+    /* With two of them it is not known which one is used */
+    host_file(root, "usr/sbin/update-grub", "");
+    host_file(root, "etc/default/grub", GRUB "=\"\"\n");
+    check_boot(root, NULL, NULL, file, "root=x\n", NULL);
+    host_free(root);
+}
+
+static void test_boot_keepers(void)
+{
+    char *root = host_without_iommu();
+
+    host_file(root, "etc/default/grub", GRUB "=\"\"\n");
+    host_file(root, "usr/sbin/grub2-mkconfig", "");
     host_file(root, "usr/sbin/grubby", "");
-    check_boot(root, NULL, ": grubby --update-kernel=ALL "
-               "--args=intel_iommu=on\n", NULL, NULL, NULL);
-    check_boot(root, "iommu=off", ": grubby --update-kernel=ALL "
-               "--remove-args=iommu=off\n", NULL, NULL, NULL);
-    host_file(root, "run/ostree-booted", "");
-    check_boot(root, NULL, ": rpm-ostree kargs --append=intel_iommu=on\n",
+    check_boot(root, NULL, "grubby --update-kernel=ALL --args=intel_iommu=on",
                NULL, NULL, NULL);
+    check_boot(root, "iommu=off", "grubby --update-kernel=ALL "
+               "--remove-args=iommu=off", NULL, NULL, NULL);
+    host_file(root, "run/ostree-booted", "");
+    host_remove(root, "usr/sbin/grubby");
+    check_boot(root, NULL, NULL, NULL, NULL, NULL);
+    host_file(root, "usr/bin/rpm-ostree", "");
+    check_boot(root, NULL, "rpm-ostree kargs --append=intel_iommu=on",
+               NULL, NULL, NULL);
+    check_boot(root, "iommu=off", "rpm-ostree kargs --delete=iommu=off",
+               NULL, NULL, NULL);
+    /* What is not to be typed */
+    check_boot(root, "iommu=off,$(reboot)", NULL, NULL, NULL, NULL);
+    host_free(root);
+}
+
+/* The last word counts, and each can have several values */
+static void test_boot_words(void)
+{
+    char *root = host_without_iommu();
+
+    host_file(root, "proc/cmdline", "intel_iommu=off intel_iommu=sm_on,on\n");
+    check_no_iommu(root, "the firmware describes an IOMMU (DMAR), but the "
+                   "kernel has not switched it on", "Look for DMAR");
+    host_file(root, "proc/cmdline", "intel_iommu=on intel_iommu=off,sm_on\n");
+    check_no_iommu(root, "the kernel command line says intel_iommu=off,sm_on",
+                   "Remove intel_iommu=off,sm_on from");
     host_free(root);
 }
 
@@ -622,12 +693,8 @@ static void test_device_bind_refused(void)
 
     host_pci(root, BDF, "12");
     host_file(root, REAL_DEV "/driver_override", "vfio-pci\n");
+    /* as a driver can leave it */
     host_file(root, REAL_DEV "/enable", "1\n");
-    check(diagnose_node(root, PCI_DEV, ENOENT),
-          IOMMUFD_CAUSE_DRIVER_WITHOUT_VFIO_DEV,
-          "device is being unbound from 'vfio-pci', which waits for its "
-          "current user: " NO_VFIO_DEV, NULL);
-    host_file(root, REAL_DEV "/enable", "0\n");
     check(diagnose_node(root, PCI_DEV, ENOENT),
           IOMMUFD_CAUSE_MODULE_NOT_LOADED,
           "the device is meant for vfio-pci (driver_override), but that driver "
@@ -639,6 +706,11 @@ static void test_device_bind_refused(void)
           RELEASE " is built without CONFIG_VFIO_PCI: " NO_VFIO_DEV,
           "CONFIG_VFIO_PCI");
     host_dir(root, "sys/bus/pci/drivers/vfio-pci");
+    check(diagnose_node(root, PCI_DEV, ENOENT),
+          IOMMUFD_CAUSE_DRIVER_WITHOUT_VFIO_DEV,
+          "device is probably being unbound from 'vfio-pci', which waits for "
+          "its current user: " NO_VFIO_DEV, NULL);
+    host_file(root, REAL_DEV "/enable", "0\n");
     check(diagnose_node(root, PCI_DEV, ENOENT),
           IOMMUFD_CAUSE_BIND_REFUSED,
           "device is meant for vfio-pci (driver_override), but is not bound to "
@@ -697,6 +769,7 @@ static void test_device_host_driver(void)
     /* QEMU does not look for all that it might be used for */
     check_host_driver(root, "", "See as root whether the host can do without "
                       "it: qemu-iommufd check " BDF);
+    host_file(root, REAL_DEV "/class", "0x020000\n");
     host_file(root, REAL_DEV "/net/eth0/operstate", "down\n");
     host_link(root, "sys/class/net/eth0",
               "../../devices/pci0000:00/" BDF "/net/eth0");
@@ -731,7 +804,8 @@ static void test_device_host_driver(void)
     host_file(root, REAL_DEV "/device", "0x37c8\n");
     check_stub(root, "disable_denylist");
     host_file(root, REAL_DEV "/sriov_numvfs", "4\n");
-    check_stub(root, "echo 0 > " PCI_DEV "/sriov_numvfs");
+    check_stub(root, "It is in use by its 4 virtual functions: assign its "
+               "virtual functions instead.");
     host_file(root, REAL_DEV "/class", "0x060400\n");
     check_stub(root, "behind the bridge");
     host_free(root);
@@ -762,8 +836,8 @@ static void test_device_no_vfio_dev(void)
     host_file(root, REAL_DEV "/enable", "1\n");
     check(diagnose_node(root, PCI_DEV, ENOENT),
           IOMMUFD_CAUSE_DRIVER_WITHOUT_VFIO_DEV,
-          "device is being unbound from 'vfio-pci', which waits for its "
-          "current user: " NO_VFIO_DEV, NULL);
+          "device is probably being unbound from 'vfio-pci', which waits for "
+          "its current user: " NO_VFIO_DEV, NULL);
     host_dir(root, REAL_DEV "/vfio-dev");
     check(diagnose_node(root, PCI_DEV, ENOENT),
           IOMMUFD_CAUSE_VFIO_DEV_EMPTY,
@@ -1903,7 +1977,10 @@ int main(int argc, char **argv)
     g_test_add_func("/iommufd-diag/device/not-a-device",
                     test_device_not_a_device);
     g_test_add_func("/iommufd-diag/device/no-iommu", test_device_no_iommu);
-    g_test_add_func("/iommufd-diag/device/boot-loader", test_boot_loader);
+    g_test_add_func("/iommufd-diag/boot/grub", test_boot_grub);
+    g_test_add_func("/iommufd-diag/boot/cmdline", test_boot_cmdline);
+    g_test_add_func("/iommufd-diag/boot/keepers", test_boot_keepers);
+    g_test_add_func("/iommufd-diag/boot/words", test_boot_words);
     g_test_add_func("/iommufd-diag/device/not-bound", test_device_not_bound);
     g_test_add_func("/iommufd-diag/device/bind-refused",
                     test_device_bind_refused);

@@ -24,9 +24,15 @@
 
 static char *root;
 
+static void class(const char *class)
+{
+    host_file(root, REAL "/class", class);
+}
+
 static void begin(void)
 {
     root = host_new();
+    class("0x030000\n");
     host_file(root, REAL "/vendor", "0x8086\n");
     host_link(root, DEVICE, "../../../devices/pci0000:00/0000:00:05.0");
 }
@@ -181,6 +187,46 @@ static void test_disk_exported(void)
     host_file(root, enable, "1\n");
     check("is the host's disk sda, which NVMe subsystem nqn.x exports", YES);
     host_free(root);
+
+    /* All of a controller */
+    begin();
+    host_dir(root, REAL "/nvme/nvme0");
+    host_file(root, "/sys/kernel/config/nvmet/subsystems/nqn.y/passthru/"
+              "device_path", "/dev/nvme0\n");
+    host_file(root, "/sys/kernel/config/nvmet/subsystems/nqn.y/passthru/"
+              "enable", "1\n");
+    check("is exported by NVMe subsystem nqn.y", YES);
+    host_free(root);
+
+    /* configfs may be somewhere else */
+    begin();
+    host_dir(root, "sys/module/nvmet");
+    check("may be in use by the host in a way that cannot be seen", UNKNOWN);
+    host_dir(root, "sys/kernel/config/nvmet/subsystems");
+    check(NULL, NO);
+    host_dir(root, "sys/module/rnbd_server");
+    check("may be in use by the host in a way that cannot be seen", UNKNOWN);
+    host_free(root);
+}
+
+/* Many arrays that hold each other, which no sane host has */
+static void test_disk_endless(void)
+{
+    begin();
+    add_sda();
+    for (int i = 0; i < 600; i++) {
+        g_autofree char *name = g_strdup_printf("dm-%d", i);
+        g_autofree char *link = g_strconcat("sys/class/block/", name, NULL);
+        g_autofree char *holder = g_strconcat("sys/devices/virtual/block/x/"
+                                              "holders/", name, NULL);
+
+        host_link(root, link, "../../devices/virtual/block/x");
+        host_link(root, holder, "x");
+    }
+    host_link(root, REAL "/ata1/block/sda/holders", "../../../../../virtual/"
+              "block/x/holders");
+    check("is the host's disk sda, which is in use for dm-0", YES);
+    host_free(root);
 }
 
 static void test_network(void)
@@ -219,13 +265,21 @@ static void test_network(void)
 static void test_network_elsewhere(void)
 {
     begin();
-    host_file(root, REAL "/class", "0x020000\n");
+    class("0x020000\n");
     check(NULL, NO);
     host_link(root, REAL "/driver", "../../../bus/pci/drivers/e1000e");
     check("is the host's network card, whose interfaces cannot be seen; they "
           "may be in another network namespace", UNKNOWN);
     host_link(root, REAL "/driver", "../../../bus/pci/drivers/pci-stub");
     check(NULL, NO);
+    /* One of two ports can be in another one */
+    add_member("class/net", "eth0", PCI "/net/eth0");
+    host_file(root, REAL "/net/eth0/operstate", "down\n");
+    host_link(root, REAL "/driver", "../../../bus/pci/drivers/e1000e");
+    check("is the host's network interface eth0, which is down", NO);
+    host_link(root, REAL "/driver", "../../../bus/pci/drivers/mlx4_core");
+    check("is the host's network card, whose other interfaces cannot be seen; "
+          "they may be in another network namespace", UNKNOWN);
     host_free(root);
 }
 
@@ -247,11 +301,36 @@ static void test_character_device(void)
     host_link(root, "proc/9/fd/4", "/dev/null");
     host_file(root, "proc/9/comm", "Xorg\n");
     check("is in use, process 9 (Xorg) has card0 open", YES);
+    /* whatever the node is called in a container */
+    host_link(root, "proc/9/fd/4", "../../../data/gpu");
+    host_link(root, "data/gpu", "/dev/null");
+    check("is in use, process 9 (Xorg) has card0 open", YES);
     /* What another device has, or VFIO, does not count */
     add_member("dev/char", "1:3", "pci0000:00/0000:00:05.01/drm/card0");
-    check("may be in use, for what cannot be seen", UNKNOWN);
+    check("may be in use by the host in a way that cannot be seen", UNKNOWN);
     add_member("dev/char", "1:3", PCI "/vfio-dev/vfio0");
     check(NULL, NO);
+    host_free(root);
+}
+
+/* Memory of the host, and InfiniBand, do more than their nodes tell */
+static void test_character_device_beside(void)
+{
+    static const char *const classes[] = { "0x050210\n", "0x0c0400\n",
+                                           "0x078000\n", "0x020700\n" };
+
+    begin();
+    sees_all_processes();
+    host_link(root, REAL "/driver", "../../../bus/pci/drivers/cxl_pci");
+    add_member("dev/char", "1:3", PCI "/mem0");
+    check("has mem0, which no process has open", NO);
+    add_member("class/net", "ib0", PCI "/net/ib0");
+    host_file(root, REAL "/net/ib0/operstate", "down\n");
+    for (size_t i = 0; i < G_N_ELEMENTS(classes); i++) {
+        class(classes[i]);
+        check("may be in use by the host in a way that cannot be seen",
+              UNKNOWN);
+    }
     host_free(root);
 }
 
@@ -289,7 +368,7 @@ static void test_hba(void)
     sees_all_processes();
     host_link(root, REAL "/driver", "../../../bus/pci/drivers/mpt3sas");
     add_member("dev/char", "1:3", PCI "/host0/bsg/sas_host0");
-    check("may be in use, for what cannot be seen", UNKNOWN);
+    check("may be in use by the host in a way that cannot be seen", UNKNOWN);
     host_link(root, "proc/9/fd/4", "/dev/null");
     host_file(root, "proc/9/comm", "smartd\n");
     check("is in use, process 9 (smartd) has sas_host0 open", YES);
@@ -376,11 +455,22 @@ static void test_display(void)
     host_file(root, REAL "/boot_vga", "1\n");
     check("is the display that the host booted with", YES);
     host_file(root, REAL "/boot_vga", "0\n");
+    add_member("class/drm", "card1-DP-1", PCI "/drm/card1/card1-DP-1");
     host_file(root, REAL "/drm/card1/card1-DP-1/enabled", "disabled\n");
-    host_file(root, REAL "/drm/renderD128/dev", "226:128\n");
+    add_member("class/drm", "renderD128", PCI "/drm/renderD128");
     check(NULL, NO);
+    add_member("class/drm", "card1-HDMI-A-1", PCI "/drm/card1/card1-HDMI-A-1");
     host_file(root, REAL "/drm/card1/card1-HDMI-A-1/enabled", "enabled\n");
     check("is a display of the host, card1-HDMI-A-1 is on", YES);
+    host_free(root);
+
+    /* What firmware has set up and the kernel took over */
+    begin();
+    add_member("class/drm", "card0-Unknown-1", PCI "/simple-framebuffer.0/drm/"
+               "card0/card0-Unknown-1");
+    host_file(root, REAL "/simple-framebuffer.0/drm/card0/card0-Unknown-1/"
+              "enabled", "enabled\n");
+    check("is a display of the host, card0-Unknown-1 is on", YES);
     host_free(root);
 }
 
@@ -412,7 +502,7 @@ static void test_driver(void)
 {
     begin();
     host_link(root, REAL "/driver", "../../../bus/pci/drivers/ioatdma");
-    check("may be in use, for what cannot be seen", UNKNOWN);
+    check("may be in use by the host in a way that cannot be seen", UNKNOWN);
     host_link(root, REAL "/driver", "../../../bus/pci/drivers/vfio-pci");
     check(NULL, NO);
     host_free(root);
@@ -421,7 +511,7 @@ static void test_driver(void)
 static void test_missing(void)
 {
     root = host_new();
-    check("may be in use, for what cannot be seen", UNKNOWN);
+    check("may be in use by the host in a way that cannot be seen", UNKNOWN);
     host_free(root);
 }
 
@@ -551,6 +641,7 @@ int main(int argc, char **argv)
     g_test_add_func("/iommufd-host-use/disk/btrfs", test_disk_btrfs);
     g_test_add_func("/iommufd-host-use/disk/nvme", test_disk_nvme);
     g_test_add_func("/iommufd-host-use/disk/exported", test_disk_exported);
+    g_test_add_func("/iommufd-host-use/disk/endless", test_disk_endless);
     g_test_add_func("/iommufd-host-use/disk/ask", test_ask);
     g_test_add_func("/iommufd-host-use/disk/open", test_disk_open);
     g_test_add_func("/iommufd-host-use/hba", test_hba);
@@ -560,6 +651,8 @@ int main(int argc, char **argv)
                     test_network_elsewhere);
     g_test_add_func("/iommufd-host-use/character-device",
                     test_character_device);
+    g_test_add_func("/iommufd-host-use/character-device/beside",
+                    test_character_device_beside);
     g_test_add_func("/iommufd-host-use/console", test_console);
     g_test_add_func("/iommufd-host-use/keyboard", test_keyboard);
     g_test_add_func("/iommufd-host-use/nvidia", test_nvidia);

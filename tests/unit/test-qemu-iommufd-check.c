@@ -868,8 +868,8 @@ static void test_libvirt(void)
     domain_run(&c, DOMAIN("<iommufd enabled='no'/>" DEVICES(HOSTDEV(""))));
     g_assert_cmpint(c.text.status, ==, 0);
     domain_result(&c, "hostdevs", "warn");
-    case_expect(&c, "shows", "through the legacy container, for want of "
-                "<driver iommufd='yes'/> or <iommufd enabled='yes'/>: "
+    case_expect(&c, "shows", "through the legacy container, as neither "
+                "<driver iommufd='yes'/> nor <iommufd enabled='yes'/> is set: "
                 "0000:01:00.0");
 
     /* other kinds of devices */

@@ -168,9 +168,9 @@ static void test_usage(void)
                   "the name of a driver\n");
     check_refused("--bind=../x -- qemu", 125, "qemu-iommufd: --bind: '../x' "
                   "is not the name of a driver\n");
-    check_refused("--frob -- qemu", 125, "qemu-iommufd: there is an option "
-                  "that is none, or that lacks its argument, before or at "
-                  "'--frob'; see qemu-iommufd run --help\n");
+    check_refused("--frob -- qemu", 125, "qemu-iommufd: '--frob' is no option, "
+                  "or the option before it lacks its argument; see "
+                  "qemu-iommufd run --help\n");
     check_refused("--device ,id=a -- qemu", 125, "qemu-iommufd: --device "
                   "needs a device\n");
     check_refused("--root /tmp -- qemu", 125, "qemu-iommufd: --root needs "

@@ -51,6 +51,15 @@ static bool write_driver(const char *address, const char *driver,
  */
 
 /* As it is for the host: what an earlier run has left behind is not */
+static char *modalias_of(const char *address)
+{
+    g_autofree char *path = g_strconcat(DEVICES, address, "/modalias", NULL);
+    char *text = NULL;
+
+    return g_file_get_contents(path, &text, NULL, NULL) ? g_strchomp(text) :
+           g_strdup("");
+}
+
 static void note_host_state(Record *record, const IOMMUFDHostDevice *facts)
 {
     const char *left = record->written ? record->vfio_driver : NULL;
@@ -63,6 +72,8 @@ static void note_host_state(Record *record, const IOMMUFDHostDevice *facts)
         g_free(record->override);
         record->override = g_strdup(facts->override);
     }
+    g_free(record->modalias);
+    record->modalias = modalias_of(record->address);
 }
 
 static bool host_consents(const RunDevice *device,
@@ -190,8 +201,14 @@ bool binding_give_back(Record *record)
     bool taken = !g_strcmp0(facts->driver, record->vfio_driver);
     bool ours = !g_strcmp0(facts->override, record->vfio_driver);
     const char *holder = taken ? iommufd_device_holder(facts) : NULL;
+    g_autofree char *modalias = modalias_of(address);
     bool ok = true;
 
+    /* A card that was put in the place of it was never taken */
+    if (*modalias && g_strcmp0(modalias, record->modalias)) {
+        record->written = false;
+        return true;
+    }
     /* The kernel would wait until it closes the device node */
     if (holder) {
         run_error(0, "%s is still in use by %s", address, holder);

@@ -564,7 +564,8 @@ static char *verdict_ready(const Report *report)
     g_autofree char *names = some_of(warned);
     guint n = report->devices->len;
 
-    return !warned->len ?
+    return !n ? g_strdup("Ready: the domain has no host devices.") :
+           !warned->len ?
            g_strdup_printf("Ready: %u device%s.", n, n == 1 ? "" : "s") :
            g_strdup_printf("Ready: %u device%s, %u with warnings (%s).", n,
                            n == 1 ? "" : "s", warned->len, names);

@@ -267,7 +267,8 @@ Domain *domain_read(const char *file, char **complaint)
         *complaint = g_strdup_printf("--libvirt: %s", error->message);
     } else if (!domain->name) {
         *complaint = g_strdup_printf("--libvirt: '%s' is not a domain of "
-                                     "libvirt", file);
+                                     "libvirt", g_str_equal(file, "-") ?
+                                     "standard input" : file);
     }
     if (*complaint) {
         domain_free(domain);
@@ -320,18 +321,18 @@ static char *legacy_hostdevs(const Domain *domain)
         }
     }
     if (!domain->hostdevs->len) {
-        return g_strdup("the domain has no device of the host that is named "
-                        "by an address; those of a network's pool are not "
-                        "known before");
+        return g_strdup("the domain names no device of the host by its "
+                        "address; those from a network's pool are chosen when "
+                        "it starts");
     }
     if (!names->len) {
         return NULL;
     }
     g_ptr_array_add(names, NULL);
     joined = g_strjoinv(", ", (char **)names->pdata);
-    return g_strdup_printf("assigned through the legacy container, for want "
-                           "of <driver iommufd='yes'/> or <iommufd "
-                           "enabled='yes'/>: %s", joined);
+    return g_strdup_printf("assigned through the legacy container, as "
+                           "neither <driver iommufd='yes'/> nor <iommufd "
+                           "enabled='yes'/> is set: %s", joined);
 }
 
 static bool is_on(const char *line, void *opaque)

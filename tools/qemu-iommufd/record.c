@@ -69,6 +69,7 @@ static void record_read(Record *record, const char *path)
                                              NULL);
     record->vfio_driver = g_key_file_get_string(file, GROUP, "vfio-driver",
                                                 NULL);
+    record->modalias = g_key_file_get_string(file, GROUP, "modalias", NULL);
     record->written = record->vfio_driver;
 }
 
@@ -117,6 +118,7 @@ bool record_write(Record *record)
                               record->override);
     }
     g_key_file_set_string(file, GROUP, "vfio-driver", record->vfio_driver);
+    g_key_file_set_string(file, GROUP, "modalias", record->modalias);
     text = g_key_file_to_data(file, &len, NULL);
     if (ftruncate(record->fd, 0) ||
         pwrite(record->fd, text, len, 0) != (ssize_t)len) {
@@ -136,6 +138,7 @@ void record_close(Record *record)
         g_free(record->driver);
         g_free(record->override);
         g_free(record->vfio_driver);
+        g_free(record->modalias);
         g_free(record);
     }
 }

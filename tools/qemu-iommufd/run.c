@@ -20,8 +20,8 @@ static const char help[] =
 "                   assign DEVICE: a name as check takes it; OPT=VAL goes to\n"
 "                   QEMU's device as it is; can be repeated\n"
 "  --accounting process|user\n"
-"                   whose locked memory the guest's memory counts as\n"
-"                   (default: process)\n"
+"                   what the guest's memory is charged to: the locked memory\n"
+"                   of QEMU (the default) or that of its user\n"
 "  --user USER      run QEMU as USER, a name or UID[:GID], with no capabilities\n"
 "                   and no new privileges\n"
 "  --memlock SIZE   limit of locked memory for QEMU: bytes, with K, M, G or T,\n"
@@ -343,9 +343,9 @@ static int parse_options(Run *run, int argc, char **argv)
             output_text(help);
             return STATUS_READY;
         default:
-            run_error(0, "there is an option that is none, or that lacks its "
-                      "argument, before or at '%s'; see qemu-iommufd run "
-                      "--help", argv[optind - 1]);
+            run_error(0, "'%s' is no option, or the option before it lacks "
+                      "its argument; see qemu-iommufd run --help",
+                      argv[optind - 1]);
             return RUN_FAILED;
         }
     }

@@ -157,6 +157,7 @@ int supervise_mirror(int status);
  * @driver: its driver before, NULL for none
  * @override: its driver_override before, NULL for none
  * @vfio_driver: the driver that it was taken for
+ * @modalias: what tells it from another one at its address
  */
 struct Record {
     char *address;
@@ -165,6 +166,7 @@ struct Record {
     char *driver;
     char *override;
     char *vfio_driver;
+    char *modalias;
 };
 
 /*
