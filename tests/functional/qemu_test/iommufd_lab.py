@@ -27,6 +27,13 @@ LAB = Path(__file__).resolve().parents[2] / 'lab'
 # The base without the patches, if tests/stock has built it
 STOCK = Path(BUILD_DIR).parent / 'stock' / 'build' / 'qemu-system-x86_64'
 
+# A network card with virtual functions, behind the first root port there is:
+# options for it, itself, and the first two that it can have
+IGB = ('-device', 'pcie-root-port,id=igb-port,slot=1,addr=b.0',
+       '-device', 'igb,bus=igb-port')
+PF = '0000:01:00.0'
+VFS = '0000:01:10.0', '0000:01:10.2'
+
 # How many times longer than usual all may take, as with sanitizers
 PATIENCE = int(os.environ.get('IOMMUFD_LAB_PATIENCE', 1))
 

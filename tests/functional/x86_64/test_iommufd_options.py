@@ -4,13 +4,10 @@
 #
 # SPDX-License-Identifier: GPL-2.0-or-later
 
-from qemu_test.iommufd_lab import IommufdLabTest
+from qemu_test.iommufd_lab import IGB, PF, VFS, IommufdLabTest
 
 EDU = '0000:00:04.0'
 EDU2 = '0000:00:05.0'
-# igb behind a root port, and its first virtual function
-PF = '0000:01:00.0'
-VF = '0000:01:10.0'
 TOKEN = '5a1fa3c8-f0d5-4b38-9a01-93b1b0b3c0de'
 SYSFS = '/sys/bus/pci/devices'
 NODES = '9<>/dev/iommu 8<>/dev/vfio/devices/vfio0'
@@ -74,9 +71,8 @@ class IommufdOptions(IommufdLabTest):
 
     def test_vf_token(self):
         """Only who knows the token may have the virtual function."""
-        self.boot_lab('newest', append='vfio_pci.enable_sriov=1', options=(
-            '-device', 'pcie-root-port,id=rp0,slot=1,addr=7.0',
-            '-device', 'igb,bus=rp0'))
+        vf, _ = VFS
+        self.boot_lab('newest', append='vfio_pci.enable_sriov=1', options=IGB)
         self.succeed_in_lab(f'bind {PF}')
         if self.too_old_for_token():
             self.check_warning(
@@ -89,8 +85,8 @@ class IommufdOptions(IommufdLabTest):
         self.succeed_in_lab(
             f'{QEMU} -daemonize {OBJECT}'
             f' -device vfio-pci,host={PF},iommufd=iommufd0,vf-token={TOKEN}')
-        self.succeed_in_lab(f'echo 1 >{SYSFS}/{PF}/sriov_numvfs; bind {VF}')
-        device = f'{OBJECT} -device vfio-pci,host={VF},iommufd=iommufd0'
+        self.succeed_in_lab(f'echo 1 >{SYSFS}/{PF}/sriov_numvfs; bind {vf}')
+        device = f'{OBJECT} -device vfio-pci,host={vf},iommufd=iommufd0'
         self.succeed_in_lab(f'echo quit | {QEMU} -monitor stdio'
                             f' {device},vf-token={TOKEN}')
         wrong = TOKEN.replace('5', '6')

@@ -8,12 +8,13 @@ import itertools
 import json
 import re
 
-from qemu_test.iommufd_lab import IommufdLabTest
+from qemu_test.iommufd_lab import IGB, PF, VFS, IommufdLabTest
 
 EDU = '0000:00:04.0'
 EDU2 = '0000:00:05.0'
 # The lab's kernel has a driver for it
 SERIAL = '0000:00:06.0'
+PCI = '/sys/bus/pci/devices'
 # What a QEMU of 64 MiB pins: RAM and firmware
 MAPPED = 67371008
 PAGE = 4096
@@ -49,24 +50,28 @@ exec unshare -U -r -m sh -c '
 '''
 
 
-class IommufdRun(IommufdLabTest):
+class IommufdRunTest(IommufdLabTest):
     """The lab is the host of qemu-iommufd."""
-
-    def boot(self):
-        """The lab, with the programs that take the place of QEMU."""
-        self.boot_lab(files={'show': SHOW, 'hidden': HIDDEN})
 
     def dma(self, options, devices):
         """The command that starts QEMUs and lets the devices do DMA."""
         words = ' '.join(f'--option={option}' for option in options.split())
         return f'run-dma {words} {devices}'
 
-    def bound_to(self, device):
-        """The driver and the driver_override of a device."""
-        path = f'/sys/bus/pci/devices/{device}'
-        return self.succeed_in_lab(
-            f'basename "$(readlink {path}/driver)"; '
-            f'cat {path}/driver_override').split()
+    def drivers(self, *devices):
+        """The drivers of devices, and what they are meant for."""
+        return self.succeed_in_lab('; '.join(
+            f'basename "$(readlink {PCI}/{device}/driver)"; '
+            f'cat {PCI}/{device}/driver_override'
+            for device in devices)).split()
+
+
+class IommufdRun(IommufdRunTest):
+    """What QEMU gets, and what is taken for it."""
+
+    def boot(self):
+        """The lab, with the programs that take the place of QEMU."""
+        self.boot_lab(files={'show': SHOW, 'hidden': HIDDEN})
 
     def test_ordinary_user(self):
         self.boot()
@@ -195,7 +200,7 @@ class IommufdRun(IommufdLabTest):
         self.boot()
         self.succeed_in_lab(f'bind {EDU}')
         finding = ('device is not bound to a VFIO driver, nor to any other: '
-                   f'/sys/bus/pci/devices/{EDU2}/vfio-dev')
+                   f'{PCI}/{EDU2}/vfio-dev')
         output = self.fail_in_lab(f'qemu-iommufd run --device {EDU} '
                                   f'--device {EDU2} -- /show',
                                   expected=FAILED)
@@ -206,7 +211,7 @@ class IommufdRun(IommufdLabTest):
 
     def test_bind(self):
         self.boot()
-        former = self.bound_to(SERIAL)
+        former = self.drivers(SERIAL)
         self.assertEqual(former, ['serial', '(null)'])
         for device, end, how in ((EDU, 'quit', 'status 0'),
                                  (EDU2, '9', 'signal 9'),
@@ -217,8 +222,8 @@ class IommufdRun(IommufdLabTest):
                 f'--end {end} {device}'))
             self.assertIn('5=/dev/vfio/devices/', output)
             self.assertIn(f'{device}: run ended with {how}\n', output)
-            self.assertEqual(self.bound_to(SERIAL), former)
-            self.assertEqual(self.bound_to(device), ['(null)'])
+            self.assertEqual(self.drivers(SERIAL), former)
+            self.assertEqual(self.drivers(device), ['(null)'])
 
     def test_bind_and_fail(self):
         """What was bound for a QEMU that cannot start is given back."""
@@ -228,13 +233,13 @@ class IommufdRun(IommufdLabTest):
             f'qemu-iommufd run --bind --device {SERIAL} -- /show',
             expected=FAILED)
         self.assertIn('/dev/iommu does not exist', output)
-        self.assertEqual(self.bound_to(SERIAL), ['serial', '(null)'])
+        self.assertEqual(self.drivers(SERIAL), ['serial', '(null)'])
         self.succeed_in_lab('mv /dev/away /dev/iommu')
         output = self.fail_in_lab(f'qemu-iommufd run --bind --user nobody '
                                   f'--device {SERIAL} -- /show',
                                   expected=FAILED)
         self.assertIn("there is no user 'nobody'", output)
-        self.assertEqual(self.bound_to(SERIAL), ['serial', '(null)'])
+        self.assertEqual(self.drivers(SERIAL), ['serial', '(null)'])
 
     def test_bind_daemon(self):
         """A QEMU in the background keeps the device until it ends."""
@@ -248,10 +253,10 @@ class IommufdRun(IommufdLabTest):
             'while [ $(ps | grep -c "[q]emu-system-x86_64 -acc") != 3 ]; '
             'do sleep 0.1; done; '
             'sleep 1; '
-            f'echo is for $(cat /sys/bus/pci/devices/{SERIAL}/driver_override);'
+            f'echo is for $(cat {PCI}/{SERIAL}/driver_override);'
             ' kill -9 $(cat /tmp/pid); wait')
         self.assertIn('is for vfio-pci\n', output)
-        self.assertEqual(self.bound_to(SERIAL), ['serial', '(null)'])
+        self.assertEqual(self.drivers(SERIAL), ['serial', '(null)'])
 
     def test_bind_what_the_host_uses(self):
         device = '0000:00:07.0'
@@ -262,12 +267,12 @@ class IommufdRun(IommufdLabTest):
         self.assertEqual(output, f'qemu-iommufd: {device} is the display that '
                          'the host booted with; --force takes it away from '
                          'the host\n')
-        self.assertEqual(self.bound_to(device), ['(null)'])
+        self.assertEqual(self.drivers(device), ['(null)'])
         self.succeed_in_lab(
             f'qemu-iommufd run --bind --force --device {device} -- sh -c '
-            f"'readlink /sys/bus/pci/devices/{device}/driver | "
+            f"'readlink {PCI}/{device}/driver | "
             "grep vfio-pci'")
-        self.assertEqual(self.bound_to(device), ['(null)'])
+        self.assertEqual(self.drivers(device), ['(null)'])
 
 
 NVME = '0000:00:07.0'
@@ -278,11 +283,14 @@ SHARED = '0000:00:09.0'
 PAIR = '0000:00:0a.0', '0000:00:0a.1'
 
 
-class IommufdRunBind(IommufdLabTest):
+class IommufdRunBind(IommufdRunTest):
     """Devices that the lab has drivers for, and uses as a host does."""
 
     def boot(self):
-        """The lab with a disk, one with multipath, and a network card."""
+        """
+        The lab with a disk, one with multipath, and two network cards, one of
+        them with virtual functions.
+        """
         # any file will do, what is written does not reach it
         disk = f'if=none,format=raw,snapshot=on,file={self.qemu_bin}'
         self.boot_lab('drivers', files={'show': SHOW}, options=(
@@ -294,19 +302,12 @@ class IommufdRunBind(IommufdLabTest):
             '-drive', f'id=shared,{disk}',
             '-device', 'nvme-subsys,id=paths,nqn=lab',
             '-device', 'nvme,id=path,serial=two,subsys=paths,addr=9.0',
-            '-device', 'nvme-ns,drive=shared,bus=path'))
-
-    def drivers(self, *devices):
-        """The drivers of devices, and what they are meant for."""
-        return self.succeed_in_lab('; '.join(
-            f'basename "$(readlink /sys/bus/pci/devices/{device}/driver)"; '
-            f'cat /sys/bus/pci/devices/{device}/driver_override'
-            for device in devices)).split()
+            '-device', 'nvme-ns,drive=shared,bus=path', *IGB))
 
     def disk(self, device):
         """The disk of a device, whatever its number is."""
         paths = self.succeed_in_lab(
-            f'ls -d /sys/bus/pci/devices/{device}/nvme/*/nvme*')
+            f'ls -d {PCI}/{device}/nvme/*/nvme*')
         # the disk of one with several paths is not below it, but called alike
         return re.search(r'(nvme\d+)(c\d+)?(n1)$', paths).expand(r'\1\3')
 
@@ -353,7 +354,7 @@ class IommufdRunBind(IommufdLabTest):
             before = self.succeed_in_lab(f'md5sum </dev/{disk}')
             output = self.succeed_in_lab(
                 f'qemu-iommufd run --bind --device {device} -- sh -c '
-                f"'readlink /sys/bus/pci/devices/{device}/driver'")
+                f"'readlink {PCI}/{device}/driver'")
             self.assertIn('/vfio-pci\n', output)
             self.assertEqual(self.drivers(device), ['nvme', '(null)'])
             disk = self.disk(device)
@@ -376,7 +377,7 @@ class IommufdRunBind(IommufdLabTest):
     def test_node_in_use(self):
         self.boot()
         node = self.succeed_in_lab(
-            f'ls /sys/bus/pci/devices/{SERIAL}/*:0/*:0.0/tty').strip()
+            f'ls {PCI}/{SERIAL}/*:0/*:0.0/tty').strip()
         self.refuse(SERIAL, r'.*process \d+ \(sleep\).*',
                     f'sleep 1000 </dev/{node} & other=$!; sleep 1',
                     'kill $other; wait')
@@ -386,8 +387,7 @@ class IommufdRunBind(IommufdLabTest):
         self.boot()
         first, second = PAIR
         # a driver that lets go and comes back makes another one
-        nodes = (f'ls -i /sys/bus/pci/devices/{first}/nvme '
-                 f'/sys/bus/pci/devices/{second}/nvme')
+        nodes = f'ls -i {PCI}/{first}/nvme {PCI}/{second}/nvme'
         before = self.succeed_in_lab(nodes)
         output = self.fail_in_lab(
             f'qemu-iommufd run --bind --device {first} -- /show',
@@ -400,6 +400,37 @@ class IommufdRunBind(IommufdLabTest):
         self.assertEqual(status, 42, output)
         self.assertEqual(self.drivers(*PAIR), ['nvme', '(null)'] * 2)
         self.assertNotEqual(self.succeed_in_lab(nodes), before)
+
+    def enable_vfs(self, probe):
+        """Two, which are given to a driver or not."""
+        self.succeed_in_lab(f'cd {PCI}/{PF}; echo 0 >sriov_numvfs; '
+                            f'echo {probe} >sriov_drivers_autoprobe; '
+                            'echo 2 >sriov_numvfs')
+
+    def test_virtual_functions(self):
+        """The network interface of their card stays up all the time."""
+        self.boot()
+        self.succeed_in_lab(f'ip link set $(ls {PCI}/{PF}/net) up')
+        # which is numbered anew when its driver lets go and comes back
+        seen = f'cd {PCI}/{PF}/net/*; cat ifindex carrier_changes'
+        words = ' '.join(f'--device={vf}' for vf in VFS)
+        for probe, former in (0, ['(null)']), (1, ['igbvf', '(null)']):
+            self.enable_vfs(probe)
+            self.assertEqual(self.drivers(*VFS), former * 2)
+            before = self.succeed_in_lab(
+                f'cd {PCI}/{PF}/net/*; until grep -qx 1 carrier; '
+                f'do sleep 0.1; done; {seen}')
+            output = self.succeed_in_lab(self.dma(f'--bind {words}', EDU))
+            self.assertRegex(output, r'\bnodes 3=/dev/iommu( [456]='
+                             r'/dev/vfio/devices/vfio\d+){3}\n')
+            self.assertIn(IDENTICAL, output)
+            self.assertEqual(self.drivers(*VFS), former * 2)
+            self.assertEqual(self.succeed_in_lab(seen), before)
+        # so the test would see it
+        self.succeed_in_lab(f'echo 0 >{PCI}/{PF}/sriov_numvfs; '
+                            f'ip link set $(ls {PCI}/{PF}/net) down; '
+                            f'qemu-iommufd run --bind --device {PF} -- true')
+        self.assertNotEqual(self.succeed_in_lab(seen), before)
 
     def test_nothing_before_all_was_tried(self):
         """A driver that lets go and comes back numbers its interface anew."""
@@ -464,7 +495,7 @@ class IommufdRunBind(IommufdLabTest):
     def test_meant_for_another_driver(self):
         """What the device is meant for does not keep its driver away."""
         self.boot()
-        override = f'/sys/bus/pci/devices/{NIC}/driver_override'
+        override = f'{PCI}/{NIC}/driver_override'
         self.succeed_in_lab(f'echo vfio-pci >{override}; '
                             f'qemu-iommufd run --bind --device {NIC} -- true')
         self.assertEqual(self.drivers(NIC), ['e1000e', 'vfio-pci'])
