@@ -76,12 +76,28 @@ static void note_host_state(Record *record, const IOMMUFDHostDevice *facts)
     record->modalias = modalias_of(record->address);
 }
 
-static bool host_consents(const RunDevice *device,
-                          const IOMMUFDHostDevice *facts, bool force)
+/* Why the planned driver would not take the device, NULL if it would */
+static const IOMMUFDResult *refusal(const GPtrArray *results)
+{
+    for (guint i = 0; i < results->len; i++) {
+        const IOMMUFDResult *result = results->pdata[i];
+
+        if (result->verdict == IOMMUFD_VERDICT_FAIL &&
+            g_str_equal(result->check, "driver")) {
+            return result;
+        }
+    }
+    return NULL;
+}
+
+static bool host_consents(const RunDevice *device, IOMMUFDHostDevice *facts,
+                          bool force)
 {
     const char *holder = iommufd_device_holder(facts);
     IOMMUFDSeen in_use;
     g_autofree char *use = iommufd_device_use(facts, &in_use);
+    g_autoptr(GPtrArray) results = NULL;
+    const IOMMUFDResult *refused;
 
     /* Not even by force, as the kernel would wait until it is closed */
     if (holder) {
@@ -91,8 +107,13 @@ static bool host_consents(const RunDevice *device,
     if (in_use == IOMMUFD_SEEN_NO || force) {
         return true;
     }
-    run_error(0, "%s %s; --force takes it away from the host", device->name,
-              use);
+    results = iommufd_check_device(facts);
+    refused = refusal(results);
+    run_error(0, "%s %s%s", device->name, use,
+              refused ? "" : "; --force takes it away from the host");
+    if (refused) {
+        run_finding(device->name, refused->finding);
+    }
     return false;
 }
 
@@ -118,6 +139,9 @@ static bool plan(const Run *run, RunDevice *device, IOMMUFDHostDevice *facts)
         device->record = record_open(facts->name, false);
         return device->record || errno == ENOENT;
     }
+    driver = run->bind_driver ? g_strdup(run->bind_driver) :
+             iommufd_device_vfio_driver(facts, NULL);
+    iommufd_device_plan(facts, driver);
     if (!host_consents(device, facts, run->force)) {
         return false;
     }
@@ -125,13 +149,10 @@ static bool plan(const Run *run, RunDevice *device, IOMMUFDHostDevice *facts)
     if (!device->record) {
         return false;
     }
-    driver = run->bind_driver ? g_strdup(run->bind_driver) :
-             iommufd_device_vfio_driver(facts, NULL);
     note_host_state(device->record, facts);
     g_free(device->record->vfio_driver);
     device->record->vfio_driver = g_strdup(driver);
     device->vfio_driver = g_steal_pointer(&driver);
-    iommufd_device_plan(facts, device->vfio_driver);
     return true;
 }
 

@@ -432,6 +432,31 @@ class IommufdRunBind(IommufdRunTest):
                             f'qemu-iommufd run --bind --device {PF} -- true')
         self.assertNotEqual(self.succeed_in_lab(seen), before)
 
+    def test_not_even_by_force(self):
+        """What no VFIO driver takes is not unbound for one."""
+        self.boot()
+        self.enable_vfs(probe=1)
+        port = self.succeed_in_lab(
+            f'basename $(dirname $(readlink -f {PCI}/{PF}))').strip()
+        seen = f'cat {PCI}/{PF}/net/*/ifindex {PCI}/{PF}/sriov_numvfs'
+        before = self.succeed_in_lab(seen), self.drivers(PF, port, *VFS)
+        for device, use, refusal in (
+                (PF, 'is in use by its 2 virtual functions',
+                 'vfio-pci does not take the device, 2 virtual functions are '
+                 'enabled on it'),
+                (port, 'is a bridge of the host',
+                 'vfio-pci does not take the device, it is a PCI bridge')):
+            for force in '', '--force':
+                output = self.fail_in_lab(
+                    f'qemu-iommufd run --bind {force} --device {device} -- '
+                    '/show', expected=FAILED)
+                self.assertIn(f'qemu-iommufd: {device}: {refusal}', output)
+                self.assertEqual(f'qemu-iommufd: {device} {use}\n' in output,
+                                 not force)
+                self.assertNotIn('--force takes', output)
+                self.assertEqual((self.succeed_in_lab(seen),
+                                  self.drivers(PF, port, *VFS)), before)
+
     def test_nothing_before_all_was_tried(self):
         """A driver that lets go and comes back numbers its interface anew."""
         self.boot()
