@@ -14,13 +14,32 @@
 #define DEVICES "/sys/bus/pci/devices/"
 #define DRIVERS "/sys/bus/pci/drivers/"
 
-static bool write_attr(const char *name, const char *path, const char *text)
+static bool is_gone(const char *address)
+{
+    g_autofree char *path = g_strconcat(DEVICES, address, NULL);
+
+    return access(path, F_OK) && errno == ENOENT;
+}
+
+/* One that is removed while it is in use goes when it has been closed */
+static bool is_about_to_go(const char *address)
+{
+    for (int i = 0; i < 100 && !is_gone(address); i++) {
+        g_usleep(G_USEC_PER_SEC / 100);
+    }
+    return is_gone(address);
+}
+
+/* Prints no error for a device that is gone */
+static bool write_attr(const char *address, const char *path, const char *text)
 {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     bool ok = fd >= 0 && write(fd, text, strlen(text)) >= 0;
+    int err = errno;
 
-    if (!ok) {
-        run_error(errno, "%s: cannot write '%s' to %s", name,
+    if (!ok && !((err == ENOENT || err == ENODEV) &&
+                 is_about_to_go(address))) {
+        run_error(err, "%s: cannot write '%s' to %s", address,
                   *text == '\n' ? "" : text, path);
     }
     if (fd >= 0) {
@@ -187,12 +206,16 @@ static bool bind(const Record *record)
     g_autoptr(IOMMUFDHost) host = iommufd_host_new(ROOT);
     g_autofree char *path = g_strconcat(DEVICES, address, NULL);
     const IOMMUFDHostDevice *facts = iommufd_host_device(host, path);
-
     /* A driver that has gone since has given the device up */
-    return write_override(address, record->vfio_driver) &&
-           (!facts->driver || write_driver(address, facts->driver,
-                                           "unbind")) &&
-           write_driver(address, record->vfio_driver, "bind");
+    bool ok = write_override(address, record->vfio_driver) &&
+              (!facts->driver || write_driver(address, facts->driver,
+                                              "unbind")) &&
+              write_driver(address, record->vfio_driver, "bind");
+
+    if (!ok && is_gone(address)) {
+        run_error(0, "%s has been removed from the host", address);
+    }
+    return ok;
 }
 
 bool binding_bind(Run *run)
@@ -248,8 +271,8 @@ bool binding_give_back(Record *record)
     if (ok && (ours || !facts->override) && facts->real && record->override) {
         ok = write_override(address, record->override);
     }
-    record->written = !ok;
-    return ok;
+    record->written = !ok && !is_gone(address);
+    return !record->written;
 }
 
 void binding_unlock(Run *run)

@@ -432,6 +432,20 @@ class IommufdRunBind(IommufdRunTest):
                             f'qemu-iommufd run --bind --device {PF} -- true')
         self.assertNotEqual(self.succeed_in_lab(seen), before)
 
+    def test_virtual_function_gone(self):
+        """There is nothing to give back when its card has taken it away."""
+        self.boot()
+        # what is found in the middle of that depends on the moment
+        for _ in range(3):
+            self.enable_vfs(probe=1)
+            output = self.succeed_in_lab(
+                f'rm -f /tmp/up; qemu-iommufd run --bind --device {VFS[0]} -- '
+                'sh -c "echo >/tmp/up; sleep 1" & until [ -e /tmp/up ]; do '
+                # waits until the device is closed
+                f'sleep 0.1; done; echo 0 >{PCI}/{PF}/sriov_numvfs; wait $!')
+            self.assertEqual(output, '')
+            self.assertEqual(self.succeed_in_lab('ls /run/qemu-iommufd'), '')
+
     def test_not_even_by_force(self):
         """What no VFIO driver takes is not unbound for one."""
         self.boot()
