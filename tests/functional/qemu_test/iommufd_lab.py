@@ -33,6 +33,9 @@ IGB = ('-device', 'pcie-root-port,id=igb-port,slot=1,addr=b.0',
        '-device', 'igb,bus=igb-port')
 PF = '0000:01:00.0'
 VFS = '0000:01:10.0', '0000:01:10.2'
+# Who has a virtual function needs this of a physical one that is used, too
+TOKEN = '5a1fa3c8-f0d5-4b38-9a01-93b1b0b3c0de'
+WRONG_TOKEN = TOKEN.replace('5', '6')
 
 # How many times longer than usual all may take, as with sanitizers
 PATIENCE = int(os.environ.get('IOMMUFD_LAB_PATIENCE', 1))
@@ -225,6 +228,11 @@ class IommufdLabTest(QemuSystemTest):
         status, output = self.run_in_lab(command, limit)
         self.assertEqual(status, expected, f'{command}:\n{output}')
         return output
+
+    def too_old_for_token(self):
+        """QEMU 10.0 has the headers of a kernel that knows no token."""
+        return 'version 10.0' in self.succeed_in_lab(
+            'qemu-system-x86_64 --version')
 
     def _prepare(self, *command):
         """Run a script of the lab on this machine; its output."""

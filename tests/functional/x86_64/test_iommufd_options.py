@@ -4,11 +4,11 @@
 #
 # SPDX-License-Identifier: GPL-2.0-or-later
 
-from qemu_test.iommufd_lab import IGB, PF, VFS, IommufdLabTest
+from qemu_test.iommufd_lab import (IGB, PF, TOKEN, VFS, WRONG_TOKEN,
+                                   IommufdLabTest)
 
 EDU = '0000:00:04.0'
 EDU2 = '0000:00:05.0'
-TOKEN = '5a1fa3c8-f0d5-4b38-9a01-93b1b0b3c0de'
 SYSFS = '/sys/bus/pci/devices'
 NODES = '9<>/dev/iommu 8<>/dev/vfio/devices/vfio0'
 OBJECT = '-object iommufd,id=iommufd0'
@@ -65,10 +65,6 @@ class IommufdOptions(IommufdLabTest):
                          "no iommufd object '0'; create it before the device "
                          '(existing: iommufd0, iommufd1)\n')
 
-    def too_old_for_token(self):
-        """QEMU 10.0 has the headers of a kernel that knows no token."""
-        return 'version 10.0' in self.succeed_in_lab(f'{QEMU} --version')
-
     def test_vf_token(self):
         """Only who knows the token may have the virtual function."""
         vf, _ = VFS
@@ -89,8 +85,7 @@ class IommufdOptions(IommufdLabTest):
         device = f'{OBJECT} -device vfio-pci,host={vf},iommufd=iommufd0'
         self.succeed_in_lab(f'echo quit | {QEMU} -monitor stdio'
                             f' {device},vf-token={TOKEN}')
-        wrong = TOKEN.replace('5', '6')
-        for option in '', f',vf-token={wrong}':
+        for option in '', f',vf-token={WRONG_TOKEN}':
             output = self.fail_in_lab(f'{QEMU} {device}{option}')
             self.assertIn('Permission denied', output)
 

@@ -8,7 +8,8 @@ import itertools
 import json
 import re
 
-from qemu_test.iommufd_lab import IGB, PF, VFS, IommufdLabTest
+from qemu_test.iommufd_lab import (IGB, PF, TOKEN, VFS, WRONG_TOKEN,
+                                   IommufdLabTest)
 
 EDU = '0000:00:04.0'
 EDU2 = '0000:00:05.0'
@@ -240,6 +241,33 @@ class IommufdRun(IommufdRunTest):
                                   expected=FAILED)
         self.assertIn("there is no user 'nobody'", output)
         self.assertEqual(self.drivers(SERIAL), ['serial', '(null)'])
+
+    def test_vf_token(self):
+        """Where the physical function has one, QEMU gets what it is given."""
+        vf, _ = VFS
+        self.boot_lab('newest', append='vfio_pci.enable_sriov=1', options=IGB)
+        # the physical function is in use while it has a token
+        qemu = ('-- qemu-system-x86_64 -machine q35 -accel qtest -nodefaults '
+                '-display none -L /usr/share/qemu')
+        self.succeed_in_lab(
+            f'bind {PF}; qemu-iommufd run --device {PF},vf-token={TOKEN} '
+            f'{qemu} -daemonize; echo 1 >{PCI}/{PF}/sriov_numvfs; bind {vf}')
+        output = self.succeed_in_lab(f'qemu-iommufd check {vf}')
+        self.assertIn('warn vf-token-required', output)
+        self.assertIn('Give the token of the physical function: vf-token=UUID',
+                      ' '.join(output.split()))
+        if self.too_old_for_token():
+            return
+        words = f'echo quit | qemu-iommufd run --device {vf}'
+        qemu += ' -monitor stdio'
+        self.succeed_in_lab(f'{words},vf-token={TOKEN} {qemu}')
+        for option, cause in (
+                ('', 'no VF token was given'),
+                (f',vf-token={WRONG_TOKEN}', 'probably with another token')):
+            output = self.fail_in_lab(f'{words}{option} {qemu}')
+            self.assertIn('virtual function whose physical function '
+                          f'{PF} is used through VFIO', output)
+            self.assertIn(cause, output)
 
     def test_bind_daemon(self):
         """A QEMU in the background keeps the device until it ends."""
