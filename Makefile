@@ -8,8 +8,13 @@ base = $(if $(BASE),--base=$(BASE))
 build:
 	@scripts/build $(base)
 
+# what the tests and the lab use
+minimal:
+	@scripts/build --minimal $(base)
+
 help:
 	@echo 'make                     build qemu-system-x86_64 (runs ./configure if that was not done)'
+	@echo 'make minimal             build it with few features, as the tests use it'
 	@echo 'make setup               install the Debian packages that are needed (root or sudo)'
 	@echo 'make demo                from nothing to a device passed through a real iommufd'
 	@echo 'make check               patches, unit, qtest and functional tests; with SANITIZE=1 under ASan and UBSan'
@@ -29,8 +34,8 @@ setup:
 	@scripts/setup
 
 demo:
-	@scripts/setup
-	@scripts/build $(base)
+	@scripts/setup --minimal
+	@scripts/build --minimal $(base)
 	@tests/lab/demo
 
 check:
@@ -51,14 +56,14 @@ refresh:
 mail:
 	@scripts/series mail $(TOPIC)
 
-lab: build
+lab: minimal
 	@tests/lab/run $(if $(KERNEL),--kernel $(KERNEL)) $(RUN)
 
 fuzz:
 	@tests/fuzz/run $(SECONDS)
 	@tests/fuzz/tool $(SECONDS)
 
-bench: build
+bench: minimal
 	@tests/bench/run
 	@tests/bench/viommu
 	@tests/bench/hotplug
@@ -66,4 +71,4 @@ bench: build
 install:
 	@scripts/install $(base) --prefix=$(PREFIX) $(if $(DESTDIR),--destdir=$(DESTDIR))
 
-.PHONY: build help setup demo check check-patches check-series check-targets refresh mail lab fuzz bench install
+.PHONY: build minimal help setup demo check check-patches check-series check-targets refresh mail lab fuzz bench install
