@@ -26,7 +26,7 @@ help:
 	@echo 'make lab                 a console in the lab; RUN=script runs that, KERNEL=variant picks a kernel'
 	@echo 'make fuzz                fuzz the diagnosis and the tool, SECONDS=600 each (needs clang)'
 	@echo 'make bench               measure'
-	@echo 'make install             PREFIX=$(PREFIX) DESTDIR='
+	@echo 'make install             PREFIX=$(PREFIX) DESTDIR= APPARMOR=1'
 	@echo
 	@echo 'BASE=10.2 or BASE=10.0 picks the QEMU to work on; else it is the one configured last.'
 
@@ -69,6 +69,6 @@ bench: minimal
 	@tests/bench/hotplug
 
 install:
-	@scripts/install $(base) --prefix=$(PREFIX) $(if $(DESTDIR),--destdir=$(DESTDIR))
+	@scripts/install $(base) --prefix=$(PREFIX) $(if $(DESTDIR),--destdir=$(DESTDIR)) $(if $(APPARMOR),--apparmor)
 
 .PHONY: build minimal help setup demo check check-patches check-series check-targets refresh mail lab fuzz bench install
