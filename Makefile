@@ -26,7 +26,11 @@ help:
 	@echo 'make lab                 a console in the lab; RUN=script runs that, KERNEL=variant picks a kernel'
 	@echo 'make fuzz                fuzz the diagnosis and the tool, SECONDS=600 each (needs clang)'
 	@echo 'make bench               measure'
+	@echo "make check-features      compare the features with Debian's QEMU (root)"
 	@echo 'make install             PREFIX=$(PREFIX) DESTDIR= APPARMOR=1'
+	@echo 'make deb                 Debian packages, in a chroot of RELEASE=trixie, bookworm or sid (root)'
+	@echo 'make check-deb           install, upgrade and remove the packages in a chroot of RELEASE (root)'
+	@echo 'make repo                a repository for apt of the packages that were built'
 	@echo
 	@echo 'BASE=10.2 or BASE=10.0 picks the QEMU to work on; else it is the one configured last.'
 
@@ -43,6 +47,9 @@ check:
 
 check-patches:
 	@tests/check $(base) patches
+
+check-features:
+	@tests/features $(base)
 
 check-series:
 	@tests/check $(base) series
@@ -71,4 +78,14 @@ bench: minimal
 install:
 	@scripts/install $(base) --prefix=$(PREFIX) $(if $(DESTDIR),--destdir=$(DESTDIR)) $(if $(APPARMOR),--apparmor)
 
-.PHONY: build minimal help setup demo check check-patches check-series check-targets refresh mail lab fuzz bench install
+deb:
+	@packaging/build $(RELEASE)
+
+check-deb:
+	@packaging/check $(RELEASE)
+
+repo:
+	@packaging/repo
+
+.PHONY: build minimal help setup demo check check-patches check-features check-series check-targets refresh mail lab fuzz
+.PHONY: bench install deb check-deb repo
