@@ -261,12 +261,25 @@ static char *shown_members(const GPtrArray *members)
     return g_string_free(shown, false);
 }
 
+bool group_is_host_own(const Facts *facts)
+{
+    g_autoptr(GPtrArray) members = host_members(facts);
+    IOMMUFDSeen in_use;
+
+    g_free(iommufd_device_use(facts->device, &in_use));
+    for (guint i = 0; i < members->len && in_use != IOMMUFD_SEEN_YES; i++) {
+        g_free(iommufd_device_use(members->pdata[i], &in_use));
+    }
+    return in_use == IOMMUFD_SEEN_YES;
+}
+
 /* The host's own are not given away, and the others can be */
 static char *members_cure(const Facts *facts, const GPtrArray *members)
 {
     GString *cure = g_string_new(NULL);
     g_autoptr(GPtrArray) unknown = g_ptr_array_new();
     g_autofree char *shown = NULL;
+    bool own = group_is_host_own(facts);
 
     for (guint i = 0; i < members->len; i++) {
         const IOMMUFDHostDevice *member = members->pdata[i];
@@ -278,6 +291,9 @@ static char *members_cure(const Facts *facts, const GPtrArray *members)
                                    "the device to be assigned needs another "
                                    "slot.\n",
                                    member->name, member->driver, use);
+        } else if (own) {
+            /* Nothing is to be taken from the host for that */
+            continue;
         } else if (in_use == IOMMUFD_SEEN_NO) {
             g_autofree char *typed = bind_commands(facts, member);
 

@@ -185,7 +185,8 @@ static char *no_iommu_reason(IOMMUFDHost *host, char **cure)
     if (host_is_vm(host)) {
         *cure = g_strdup("This host is a VM: let its own host give it an "
                          "IOMMU (QEMU: -machine kernel-irqchip=split -device "
-                         "intel-iommu,intremap=on; on Arm -machine "
+                         "intel-iommu,intremap=on,caching-mode=on before "
+                         "all other devices; on Arm -machine "
                          "iommu=smmuv3).");
         return g_strdup(dir_seen(acpi, "") == IOMMUFD_SEEN_YES ?
                         "this host is a VM that has been given none" :
@@ -457,6 +458,10 @@ static char *bind_cure(const Facts *facts, const char *use, IOMMUFDSeen in_use)
     if (!iommufd_device_is_pci(device)) {
         return g_strdup("");
     }
+    if (group_is_host_own(facts)) {
+        return g_strdup("Its IOMMU group has what the host needs: another slot "
+                        "may be in another group.");
+    }
     return on_denylist(facts) ?
            g_strdup("vfio-pci refuses the device, which has errata that "
                     "endanger the host; its parameter disable_denylist "
@@ -562,15 +567,22 @@ char *shown_device_driver(const Facts *facts)
  * Can it be reset?
  */
 
-/* The other devices of its PCI bus, which are next to it in sysfs */
+/*
+ * The other devices of its PCI bus, which are next to it in sysfs.  A root bus,
+ * pci0000:00 there, has no bridge that could reset it.
+ */
 static char *others_on_bus(const IOMMUFDHostDevice *device)
 {
     g_autofree char *parent = g_path_get_dirname(device->real);
+    g_autofree char *bus = g_path_get_basename(parent);
     g_autoptr(GPtrArray) names = dir_list((Dir) { device->host->root, parent },
                                           "");
     g_autoptr(GPtrArray) others = g_ptr_array_new();
     const char *slot = strrchr(device->name, ':');
 
+    if (g_str_has_prefix(bus, "pci") && strchr(bus, ':')) {
+        return NULL;
+    }
     for (guint i = 0; names && slot && i < names->len; i++) {
         const char *name = names->pdata[i];
 

@@ -163,7 +163,8 @@ static char *interrupts_how(IOMMUFDHost *host)
            host_is_vm(host) ?
            g_strdup("This host is a VM: let its own host give it interrupt "
                     "remapping (QEMU: -machine kernel-irqchip=split -device "
-                    "intel-iommu,intremap=on).") :
+                    "intel-iommu,intremap=on,caching-mode=on before all other "
+                    "devices).") :
            g_strdup("Enable interrupt remapping (VT-d or x2APIC) in the "
                     "firmware.");
 }

@@ -89,6 +89,8 @@ ShownFunc shown_device_group;
 ShownFunc shown_device_driver;
 ShownFunc shown_device_node;
 ShownFunc shown_device_reset;
+/* Is the device, or one of its group that has a host driver, in use? */
+bool group_is_host_own(const Facts *facts);
 /* What binds the device to its VFIO driver, for good and until the next boot */
 char *bind_commands(const Facts *facts, const IOMMUFDHostDevice *device);
 /* The kernel provides no device nodes, so that nothing is at @path */

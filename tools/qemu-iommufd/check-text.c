@@ -166,7 +166,7 @@ static bool is_bad(const IOMMUFDResult *check)
 static bool is_said_of_host(const Report *report, const IOMMUFDResult *check)
 {
     static const char *const names[] = {
-        "device-nodes", "interrupts", "iommu", NULL
+        "iommufd", "device-nodes", "interrupts", "iommu", NULL
     };
 
     for (guint i = 0; i < report->checks->len; i++) {
@@ -174,7 +174,11 @@ static bool is_said_of_host(const Report *report, const IOMMUFDResult *check)
 
         if (is_bad(of_host) && g_strv_contains(names, of_host->check) &&
             of_host->finding && check->finding &&
-            of_host->finding->cause == check->finding->cause) {
+            (of_host->finding->cause == check->finding->cause ||
+             /* it excludes them */
+             (of_host->finding->cause ==
+              IOMMUFD_CAUSE_KERNEL_WITHOUT_IOMMUFD &&
+              check->finding->cause == IOMMUFD_CAUSE_KERNEL_WITHOUT_CDEV))) {
             return true;
         }
     }
@@ -576,7 +580,9 @@ static char *verdict_host_ready(const Report *report)
     const char *example;
 
     if (!report->idle->len) {
-        return g_strdup("Host ready; no device is bound to a VFIO driver.");
+        return g_strdup("Host ready; no device is bound to a VFIO driver, and "
+                        "none was found that the host does not use (see why: "
+                        "qemu-iommufd check DEVICE)");
     }
     example = label(report->idle->pdata[0]);
     return g_strdup_printf("Host ready; no device is bound to a VFIO driver "
