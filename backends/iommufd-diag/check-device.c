@@ -410,11 +410,14 @@ char *bind_commands(const Facts *facts, const IOMMUFDHostDevice *device)
 {
     g_autofree char *module = NULL;
     g_autofree char *driver = iommufd_device_vfio_driver(device, &module);
+    /* not by way of the group that it may have been found in */
+    g_autofree char *path = g_strconcat("/sys/bus/pci/devices/", device->name,
+                                        NULL);
     g_autofree char *load = has_driver(facts, driver) ? NULL :
                             g_strdup_printf("modprobe %s; ", module);
     g_autofree char *unbind = device->driver ?
         g_strdup_printf("echo %s > %s/driver/unbind; ", device->name,
-                        device->path) : NULL;
+                        path) : NULL;
 
     return g_strdup_printf("Bind %s to %s for good%s: driverctl set-override "
                            "%s %s\n"
@@ -424,7 +427,7 @@ char *bind_commands(const Facts *facts, const IOMMUFDHostDevice *device)
                            device == facts->device ? "it" : device->name,
                            driver, has_driverctl(facts->host) ? "" :
                            " (with the package driverctl)", device->name,
-                           driver, load ?: "", driver, device->path,
+                           driver, load ?: "", driver, path,
                            unbind ?: "", device->name);
 }
 
