@@ -91,6 +91,7 @@ int supervise_wait(pid_t child, bool left_terminal, bool all)
     sigset_t set;
     siginfo_t info;
     int result = 0;
+    int sent = 0;
 
     signals_waited_for(&set);
     for (;;) {
@@ -103,6 +104,10 @@ int supervise_wait(pid_t child, bool left_terminal, bool all)
         if (pid && pid == child) {
             result = status;
             child = 0;
+            /* One that was about to go into the background took it along */
+            if (sent && all) {
+                pass_on_to_children(sent);
+            }
         }
         if (pid && !all) {
             return result;
@@ -115,6 +120,7 @@ int supervise_wait(pid_t child, bool left_terminal, bool all)
         } else if (left_terminal || info.si_code <= 0) {
             /* What a terminal sends goes to all of its processes anyway */
             kill(child, info.si_signo);
+            sent = info.si_signo;
         }
     }
 }

@@ -657,6 +657,20 @@ class IommufdRunBind(IommufdRunTest):
             '"while [ -d /proc/$(cat /tmp/pid) ]; do sleep 0.1; done"; wait')
         self.assertEqual(self.drivers(NIC), ['e1000e', '(null)'])
 
+    def test_signals_reach_what_is_left(self):
+        """A signal that comes before QEMU is in the background is for it."""
+        self.boot()
+        self.succeed_in_lab(
+            "echo 'trap \"echo >/tmp/got; exit\" TERM; echo >/tmp/up; "
+            "while :; do sleep 0.1; done' >/tmp/left; "
+            "echo 'sh /tmp/left & trap exit TERM; "
+            "while :; do sleep 0.1; done' >/tmp/leaves")
+        self.succeed_in_lab(
+            f'qemu-iommufd run --bind --device {NIC} -- sh /tmp/leaves & '
+            'until [ -e /tmp/up ]; do sleep 0.1; done; sleep 0.5; '
+            'kill -TERM $!; wait; cat /tmp/got', 30)
+        self.assertEqual(self.drivers(NIC), ['e1000e', '(null)'])
+
     def test_other_user(self):
         """QEMU has nothing of root's, and its own limits."""
         self.boot()
