@@ -26,6 +26,7 @@ help:
 	@echo 'make lab                 a console in the lab; RUN=script runs that, KERNEL=variant picks a kernel'
 	@echo 'make fuzz                fuzz the diagnosis and the tool, SECONDS=600 each (needs clang)'
 	@echo 'make bench               measure'
+	@echo 'make check-libvirt       domains of libvirt with AppArmor, in a Debian in the lab (root)'
 	@echo "make check-features      compare the features with Debian's QEMU (root)"
 	@echo 'make install             PREFIX=$(PREFIX) DESTDIR= APPARMOR=1'
 	@echo 'make deb                 Debian packages, in a chroot of RELEASE=trixie, bookworm or sid (root)'
@@ -47,6 +48,9 @@ check:
 
 check-patches:
 	@tests/check $(base) patches
+
+check-libvirt:
+	@tests/check --base=10.2 libvirt
 
 check-features:
 	@tests/features $(base)
@@ -87,5 +91,5 @@ check-deb:
 repo:
 	@packaging/repo
 
-.PHONY: build minimal help setup demo check check-patches check-features check-series check-targets refresh mail lab fuzz
+.PHONY: build minimal help setup demo check check-patches check-libvirt check-features check-series check-targets refresh mail lab fuzz
 .PHONY: bench install deb check-deb repo

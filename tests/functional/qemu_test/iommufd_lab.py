@@ -117,6 +117,8 @@ class IommufdLabTest(QemuSystemTest):
 
     BOOT_LIMIT = 60
     COMMAND_LIMIT = 60
+    # the program that brings the lab back to what it was
+    RESTORE = 'restore'
 
     # the labs that run, by what they were asked to be
     _labs = {}
@@ -137,20 +139,21 @@ class IommufdLabTest(QemuSystemTest):
             cls._labs.popitem()[1].end()
 
     def boot_lab(self, kernel='full', append='', *, options=(), without=(),
-                 files=None, acpi=None):
+                 files=None, acpi=None, debian=False):
         """
         Boot the lab, or take one that has, with a variant of its kernel, with
         more options for its machine, without lines of it that have one of
         some words, with more files in its root folder, each given by what is
-        in it or as the path of one to copy, and with ACPI tables.
+        in it or as the path of one to copy, with ACPI tables, and in a Debian
+        that has libvirt.
         """
-        key = repr((kernel, append, options, without, files, acpi))
+        key = repr((kernel, append, options, without, files, acpi, debian))
         self._lab = self._restore_lab(key)
         if self._lab:
             return
         self.set_machine('q35')
         self.require_accelerator('tcg')
-        bzimage = self._kernel(kernel)
+        bzimage = self._cached(LAB / 'kernel', kernel)
         initramfs = Path(BUILD_DIR) / 'lab' / 'initramfs.cpio'
         self._prepare(LAB / 'initramfs', BUILD_DIR, initramfs)
         if files or acpi:
@@ -164,6 +167,12 @@ class IommufdLabTest(QemuSystemTest):
                     and not any(word in line for word in without)):
                 vm.add_args(*line.split())
         vm.add_args(*options)
+        if debian:
+            disk = self._cached(LAB / 'root')
+            vm.add_args('-drive', f'file={disk},format=raw,if=none,id=debian,'
+                        'snapshot=on,file.locking=off',
+                        '-device', 'virtio-blk-pci,drive=debian,addr=1e.0')
+            append += ' debian=/dev/vda'
         # The kernel hands words that it does not know to init
         words = [append] + [f'{name}={value}'
                             for name, value in os.environ.items()
@@ -176,7 +185,7 @@ class IommufdLabTest(QemuSystemTest):
         vm.launch()
         self._wait('# ', 'boot')
         # From here on the console carries what commands say, and no more.
-        self._lab.send("stty -echo; PS1=''; restore --remember; "
+        self._lab.send(f"stty -echo; PS1=''; {self.RESTORE} --remember; "
                        "echo ready $?")
         self._wait('\nready 0\n', 'shell')
 
@@ -186,7 +195,7 @@ class IommufdLabTest(QemuSystemTest):
         if not lab:
             return None
         try:
-            status, output = lab.run('restore', self.COMMAND_LIMIT)
+            status, output = lab.run(self.RESTORE, self.COMMAND_LIMIT)
         except LabFailure as error:
             status, output = None, error
         if status == 0:
@@ -203,24 +212,25 @@ class IommufdLabTest(QemuSystemTest):
         except LabFailure as error:
             self.fail(f'{error}; its console: {self.console_log_name}')
 
-    def run_in_lab(self, command, limit=COMMAND_LIMIT):
+    def run_in_lab(self, command, limit=None):
         """Run a command of the lab's shell; its exit status and output."""
         self.log.info('lab: %s', command)
         try:
-            status, output = self._lab.run(command, limit)
+            status, output = self._lab.run(command,
+                                           limit or self.COMMAND_LIMIT)
         except LabFailure as error:
             self.fail(f'{error}; its console: {self.console_log_name}')
         output = without_asan_notice(output)
         self.log.info('lab: status %d, output:\n%s', status, output)
         return status, output
 
-    def succeed_in_lab(self, command, limit=COMMAND_LIMIT):
+    def succeed_in_lab(self, command, limit=None):
         """Run a command that has to succeed; its output."""
         status, output = self.run_in_lab(command, limit)
         self.assertEqual(status, 0, f'{command}:\n{output}')
         return output
 
-    def fail_in_lab(self, command, limit=COMMAND_LIMIT, expected=1):
+    def fail_in_lab(self, command, limit=None, expected=1):
         """
         Run a command that has to fail in the ordinary way, with a status
         rather than by a signal; its output.
@@ -272,11 +282,11 @@ class IommufdLabTest(QemuSystemTest):
             cwd=root, input=names.encode(), check=True,
             capture_output=True).stdout
 
-    def _kernel(self, variant):
-        command = [str(LAB / 'kernel'), '--cached', variant]
-        result = subprocess.run(command, check=False, capture_output=True,
-                                encoding='utf-8')
+    def _cached(self, program, *args):
+        """The path of what a program of the lab has made before."""
+        result = subprocess.run([str(program), '--cached', *args], check=False,
+                                capture_output=True, encoding='utf-8')
         if result.returncode:
-            self.skipTest(f"the lab kernel '{variant}' is not built; "
-                          f"run: tests/lab/kernel {variant}")
+            self.skipTest('something of the lab is not there; run: '
+                          f'tests/lab/{" ".join([program.name, *args])}')
         return result.stdout.strip()
