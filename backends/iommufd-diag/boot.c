@@ -56,13 +56,6 @@ static bool is_there(IOMMUFDHost *host, const char *path)
     return dir_seen(host->dir, path) == IOMMUFD_SEEN_YES;
 }
 
-static char *filled(const char *format, const char *word)
-{
-    g_auto(GStrv) parts = g_strsplit(format, "@", 2);
-
-    return g_strjoinv(word, parts);
-}
-
 /*
  * GRUB's file is a shell script, and others beside it can override it.  What is
  * not as distributions write it is left to people.

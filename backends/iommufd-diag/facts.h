@@ -91,6 +91,8 @@ bool host_kernel_before(IOMMUFDHost *host, unsigned int major,
                         unsigned int minor);
 /* 'y', 'm', 'n', or 0 if no configuration of the kernel can be read */
 char host_option(IOMMUFDHost *host, const char *option);
+/* The text with the value in place of @ */
+char *filled(const char *format, const char *value);
 /* A path with the kernel's release in place of @; NULL if it cannot be */
 char *host_kernel_file(IOMMUFDHost *host, const char *format);
 /* Is it a virtual machine itself, as far as it shows? */

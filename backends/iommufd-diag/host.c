@@ -106,16 +106,18 @@ static const char *const kernel_configs[] = {
     "usr/lib/modules/@/build/.config",
 };
 
+char *filled(const char *format, const char *value)
+{
+    g_auto(GStrv) parts = g_strsplit(format, "@", 2);
+
+    return g_strjoinv(value, parts);
+}
+
 char *host_kernel_file(IOMMUFDHost *host, const char *format)
 {
     const char *release = host_release(host);
-    g_auto(GStrv) parts = NULL;
 
-    if (!release || strchr(release, '/')) {
-        return NULL;
-    }
-    parts = g_strsplit(format, "@", 2);
-    return g_strconcat(parts[0], release, parts[1], NULL);
+    return release && !strchr(release, '/') ? filled(format, release) : NULL;
 }
 
 /* Goes on to the end */
