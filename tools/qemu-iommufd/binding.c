@@ -248,8 +248,12 @@ bool binding_give_back(Record *record)
     g_autofree char *modalias = modalias_of(address);
     bool ok = true;
 
-    /* A card that was put in the place of it was never taken */
-    if (*modalias && g_strcmp0(modalias, record->modalias)) {
+    /*
+     * A card that was put in the place of it was never taken.  A record of an
+     * older qemu-iommufd does not tell.
+     */
+    if (*modalias && record->modalias &&
+        !g_str_equal(modalias, record->modalias)) {
         record->written = false;
         return true;
     }
