@@ -167,7 +167,8 @@ class IommufdRun(IommufdRunTest):
             f"echo '{commands}' | qemu-iommufd run --user=qemu --memlock=64K "
             f'--device {uuid} -- qemu-system-x86_64 -machine q35 '
             '-accel qtest -nodefaults -display none -L /usr/share/qemu '
-            '-qmp stdio')
+            # QEMU quits without what a slow console has not taken yet
+            '-qmp stdio >/tmp/replies && cat /tmp/replies')
         answer, = [json.loads(line)['return'] for line in output.splitlines()
                    if '"available"' in line]
         self.assertTrue(answer['available'])
