@@ -193,12 +193,14 @@ IOMMUFDFinding *check_bind_group_open(const Facts *facts)
 
 IOMMUFDFinding *check_bind_group_busy(const Facts *facts)
 {
-    dev_t devt;
+    const char *group = facts->device ? facts->device->group : NULL;
+    g_autofree char *node = group ? g_build_filename("sys/class/vfio", group,
+                                                     NULL) : NULL;
 
-    return facts->device && device_group_devt(facts->device, &devt) &&
-           !host_sees_all(facts->host) ?
-           finding_group_open_legacy_unseen(facts->err, group_of(facts),
-                                            facts->who) :
+    /* A confined program may see the group's device and not its number */
+    return node && !host_sees_all(facts->host) &&
+           dir_seen(facts->host->dir, node) != IOMMUFD_SEEN_NO ?
+           finding_group_open_legacy_unseen(facts->err, group, facts->who) :
            finding_dma_owner_busy_group(facts->err, group_of(facts),
                                         facts->who);
 }
@@ -511,10 +513,17 @@ IOMMUFDFinding *check_bind_open(const Facts *facts)
     if (facts->err == EAGAIN) {
         return finding_device_open_failed_again(facts->err, facts->who);
     }
-    /* Where a use cannot be seen, it is as likely */
+    /* Where a use cannot be seen, it is as likely, and so is the firmware's */
     if (facts->err == EINVAL && !mediated &&
         !(facts->device && facts->device->has_enable)) {
-        return finding_unknown_in_use(facts->err, facts->who);
+        g_autoptr(GArray) regions = facts->device ?
+            device_reserved_regions(facts->device) : NULL;
+
+        return finding_unknown_in_use(facts->err, facts->who,
+            regions && regions->len ?
+            "it is probably in use, or its driver has failed" :
+            "it is probably in use, firmware uses memory through it (RMRR), "
+            "or its driver has failed");
     }
     return driver ? finding_device_open_failed_driver(facts->err, driver,
                                                       facts->who) : NULL;

@@ -1146,6 +1146,12 @@ static void test_bind_group_open(void)
     check_bind(&host, EBUSY, IOMMUFD_CAUSE_DMA_OWNER_BUSY,
                "the DMA of IOMMU group 12 of the device is probably in use by "
                "the host", "host drivers");
+    /* What is there, and cannot be read */
+    host_file(host.root, "sys/class/vfio/12/uevent", "");
+    check_bind(&host, EBUSY, IOMMUFD_CAUSE_GROUP_OPEN_LEGACY,
+               "IOMMU group 12 of the device is probably open through the "
+               "legacy interface (/dev/vfio/12), in a process that cannot be "
+               "seen from here", "fuser");
     host_file(host.root, "sys/class/vfio/12/dev", "1:7\n");
     host_holds(host.root, "4711", "/dev/full");
     check_bind(&host, EBUSY, IOMMUFD_CAUSE_GROUP_OPEN_LEGACY,
@@ -1273,6 +1279,11 @@ static void test_bind_open(void)
     check_bind(&host, EINVAL, IOMMUFD_CAUSE_UNKNOWN,
                "the device cannot be opened: it is probably in use, or its "
                "driver has failed", "fuser");
+    host_remove(host.root, "/sys/kernel/iommu_groups/12/reserved_regions");
+    check_bind(&host, EINVAL, IOMMUFD_CAUSE_UNKNOWN,
+               "the device cannot be opened: it is probably in use, firmware "
+               "uses memory through it (RMRR), or its driver has failed",
+               "qemu-iommufd check");
     host_file(host.root, REAL_DEV "/enable", "0\n");
     check_bind(&host, EINVAL, IOMMUFD_CAUSE_DEVICE_OPEN_FAILED,
                "driver 'vfio-pci' probably cannot open the device", "log");
