@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 import re
 import shlex
+import struct
 import subprocess
 import sys
 
@@ -137,6 +138,29 @@ def shim_library():
     subprocess.run(['cc', '-shared', '-fPIC', '-O1', '-I', str(HEADERS),
                     '-o', str(library), str(SHIM), '-ldl'], check=True)
     return library
+
+
+def dmar(slot, start, last):
+    """
+    QEMU's own table of IOMMUs, with memory that the firmware accesses through
+    a device. It is newer than QEMU's, so that Linux takes it.
+    """
+    ioapic = struct.pack('<BBHBBBB', 3, 8, 0, 0, 0xff, 0, 0)
+    unit = struct.pack('<HHBBHQ', 0, 16 + len(ioapic), 1, 0, 0, 0xfed90000)
+    device = struct.pack('<BBHBBBB', 1, 8, 0, 0, 0, slot, 0)
+    memory = struct.pack('<HHHHQQ', 1, 24 + len(device), 0, 0, start, last)
+    body = struct.pack('<BB10x', 38, 1) + unit + ioapic + memory + device
+    table = struct.pack('<4sIBB6s8sI4sI', b'DMAR', 36 + len(body), 1, 0,
+                        b'BOCHS ', b'BXPC    ', 2, b'BXPC', 1) + body
+    return table[:9] + bytes([-sum(table) & 0xff]) + table[10:]
+
+
+def machine(boot):
+    """How the lab boots as the machine of boots.toml that is given."""
+    return {'append': boot.get('append', ''),
+            'options': boot.get('options', []),
+            'without': boot.get('without', []),
+            'acpi': {'dmar': dmar(**boot['rmrr'])} if 'rmrr' in boot else {}}
 
 
 def run_on_host(qemu, table):

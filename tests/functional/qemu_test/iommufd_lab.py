@@ -139,13 +139,13 @@ class IommufdLabTest(QemuSystemTest):
             cls._labs.popitem()[1].end()
 
     def boot_lab(self, kernel='full', append='', *, options=(), without=(),
-                 files=None, acpi=None, debian=False):
+                 files=None, acpi=None, debian=None):
         """
         Boot the lab, or take one that has, with a variant of its kernel, with
         more options for its machine, without lines of it that have one of
         some words, with more files in its root folder, each given by what is
         in it or as the path of one to copy, with ACPI tables, and in a Debian
-        that has libvirt.
+        that has libvirt: then with the options of what makes its disk.
         """
         key = repr((kernel, append, options, without, files, acpi, debian))
         self._lab = self._restore_lab(key)
@@ -167,8 +167,8 @@ class IommufdLabTest(QemuSystemTest):
                     and not any(word in line for word in without)):
                 vm.add_args(*line.split())
         vm.add_args(*options)
-        if debian:
-            disk = self._cached(LAB / 'root')
+        if debian is not None:
+            disk = self._cached(LAB / 'root', *debian)
             vm.add_args('-drive', f'file={disk},format=raw,if=none,id=debian,'
                         'snapshot=on,file.locking=off',
                         '-device', 'virtio-blk-pci,drive=debian,addr=1e.0')
