@@ -45,16 +45,20 @@ make_chroot()
         hooks=(--setup-hook='printf "Package: %s\nPin: release n=bookworm-backports\nPin-Priority: 990\n" \
             "meson src:qemu src:seabios src:ipxe" >"$1/etc/apt/preferences.d/backports"')
     fi
+    mkdir -p "$cache/chroots"
     kept=$cache/chroots/$release-$(sha256sum <<<"$2 ${hooks[*]} ${sources[*]}" | cut -c 1-12).tar
+    # another run may be making it
+    exec 7>"$kept.lock"
+    flock 7
     if [ -z "$(find "$kept" -mmin -1440 2>/dev/null)" ]; then
-        mkdir -p "${kept%/*}"
-        find "${kept%/*}" -type f -mmin +1440 -delete
+        find "${kept%/*}" -name '*.tar*' ! -name '*.lock' -mmin +1440 -delete
         step "make a chroot of Debian $release" "$logs/chroot.log" \
             mmdebstrap --mode=root --variant=apt --format=tar --skip=cleanup/apt/lists \
             --dpkgopt=force-unsafe-io "${options[@]}" --include="$2" "${hooks[@]}" "$release" "$kept.new" "${sources[@]}" ||
             die "there is no chroot of Debian $release"
         mv "$kept.new" "$kept"
     fi
+    exec 7>&-
     mkdir -p "$1"
     tar -C "$1" --numeric-owner --xattrs --xattrs-include='*' -xf "$kept"
     cp /etc/resolv.conf "$1/etc/"
