@@ -27,7 +27,8 @@ DRIVER = "<driver iommufd='yes'/>"
 IOMMUFD = "<iommufd enabled='yes'/>"
 FILE = ("<memoryBacking><source type='file'/><access mode='shared'/>"
         "</memoryBacking>")
-LARGE = ("<features><acpi/></features><maxMemory slots='1' unit='GiB'>700</maxMemory><cpu><numa>"
+LARGE = ("<features><acpi/></features>"
+         "<maxMemory slots='1' unit='GiB'>700</maxMemory><cpu><numa>"
          "<cell id='0' cpus='0' memory='64' unit='MiB'/></numa></cpu>")
 DIMM = ("<memory model='dimm'><target><size unit='MiB'>2</size><node>0</node>"
         "</target><address type='dimm' slot='0' base='0x9000000000'/>"
