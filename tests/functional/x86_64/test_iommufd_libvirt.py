@@ -207,14 +207,16 @@ class IommufdLibvirt(IommufdLabTest):
         the number of a process that then ends.
         """
         self.define(xml)
-        if before:
-            self.succeed_in_lab(before)
-        output = self.fail_in_lab('virsh start vm')
-        if before:
-            self.succeed_in_lab('kill $(cat /tmp/held) && sleep 1')
+        try:
+            if before:
+                self.succeed_in_lab(before)
+            output = self.fail_in_lab('virsh start vm')
+            if before:
+                self.succeed_in_lab('kill $(cat /tmp/held) && sleep 1')
+        finally:
+            self.succeed_in_lab('virsh undefine vm')
         for word in words:
             self.assertIn(word, output)
-        self.succeed_in_lab('virsh undefine vm')
 
     def test_what_virsh_says(self):
         """Of domains that cannot start virsh has the cause."""
@@ -223,7 +225,7 @@ class IommufdLibvirt(IommufdLabTest):
             f'basename "$(readlink {PCI}/{device}/iommu_group)"').strip()
                        for device in (EDU, PAIR[0]))
         # by something that libvirt has not started
-        held = (f'{QEMU} -daemonize -pidfile /tmp/held -accel qtest '
+        held = (f'{QEMU} -daemonize -pidfile /tmp/held -accel tcg -S '
                 '-nodefaults -display none -object iommufd,id=iommufd0 '
                 '-device vfio-pci,iommufd=iommufd0,host=')
         failed = []
