@@ -27,6 +27,7 @@ help:
 	@echo 'make fuzz                fuzz the diagnosis and the tool, SECONDS=600 each (needs clang)'
 	@echo 'make bench               measure'
 	@echo 'make check-libvirt       domains of libvirt with AppArmor and the packages, in a Debian in the lab (root)'
+	@echo 'make check-guests        Linux guests in the lab use devices'
 	@echo "make check-features      compare the features with Debian's QEMU (root)"
 	@echo 'make install             PREFIX=$(PREFIX) DESTDIR= APPARMOR=1'
 	@echo 'make deb                 Debian packages, in a chroot of RELEASE=trixie, bookworm or sid (root)'
@@ -56,6 +57,9 @@ check-libvirt:
 # Debian has no 10.2 any more to compare with
 check-features:
 	@tests/features --base=$(or $(BASE),10.0)
+
+check-guests:
+	@tests/check $(base) guests
 
 check-series:
 	@tests/check $(base) series

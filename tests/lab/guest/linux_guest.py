@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+A QEMU in the lab with a small Linux in it, which has a shell on its serial port.
+
+Its kernel is the lab's variant "guest", its user space is busybox.
+"""
+
+import os
+import subprocess
+import time
+
+from nested import Failed, Nested
+
+KERNEL = '/guest/vmlinux'
+INITRD = '/tmp/guest.cpio'
+INIT = '''#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+stty -echo
+echo "up after $(cat /proc/uptime)"
+while echo ready && read -r line; do
+    sh -c "$line" 2>&1
+    echo "status $?"
+done
+'''
+
+
+def make_initrd():
+    """The guest's user space, unless it is there."""
+    if os.path.exists(INITRD):
+        return
+    script = (f'mkdir -p /tmp/guest/bin /tmp/guest/proc /tmp/guest/sys '
+              f'/tmp/guest/dev /tmp/guest/tmp && cd /tmp/guest && '
+              f'cp /bin/busybox bin && cat >init && chmod +x init && '
+              f'find . | cpio -o -H newc >{INITRD}')
+    subprocess.run(['sh', '-c', script], input=INIT, text=True, check=True,
+                   stderr=subprocess.DEVNULL)
+
+
+class LinuxGuest(Nested):
+    """A guest that has booted."""
+
+    RAM_SIZE = '96M'
+    LIMIT = 120
+
+    def __init__(self, arguments, fds=(), words='acpi=off', **kwargs):
+        make_initrd()
+        self.words = words
+        self.received = ''
+        super().__init__(arguments, fds, **kwargs)
+        self.wait_until_up()
+
+    def _command(self, program, arguments, qmp, serial):
+        # no firmware that looks for what to boot, no time to be measured
+        command = [program, '-machine', 'q35,usb=off,smbus=off,sata=off',
+                   '-accel', 'tcg', '-m', self.RAM_SIZE, '-nodefaults',
+                   # slots that need no ACPI
+                   '-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support'
+                   '=off',
+                   '-no-user-config', '-display', 'none', '-L',
+                   '/usr/share/qemu', '-bios', 'qboot.rom', '-kernel', KERNEL,
+                   '-initrd', INITRD, '-append',
+                   f'tsc=reliable lpj=4000000 {self.words}'] + arguments
+        print('+', *command, flush=True)
+        return command + ['-chardev', f'socket,id=qmp,{qmp}',
+                          '-mon', 'chardev=qmp,mode=control',
+                          '-chardev', f'socket,id=serial,{serial}',
+                          '-serial', 'chardev:serial']
+
+    def _use_qtest(self, sock):
+        self.serial = sock
+
+    def _wait(self, text):
+        """What comes before a text on the serial port."""
+        deadline = time.monotonic() + self.LIMIT
+        while text not in self.received:
+            self.serial.settimeout(max(deadline - time.monotonic(), 0.01))
+            try:
+                data = self.serial.recv(4096)
+            except TimeoutError:
+                data = b''
+            if not data:
+                raise Failed(f'the guest does not say {text!r}, but: '
+                             f'{self.received[-1000:]}')
+            self.received += data.decode(errors='replace').replace('\r', '')
+        before, self.received = self.received.split(text, 1)
+        return before
+
+    def wait_until_up(self):
+        """Wait for the guest's shell."""
+        begin = time.monotonic()
+        self._wait('up after ')
+        self._wait('ready\n')
+        print(f'guest is up after {time.monotonic() - begin:.1f} s',
+              flush=True)
+
+    def run(self, command):
+        """Run a command that has to succeed; its output."""
+        self.serial.sendall((command + '\n').encode())
+        output = self._wait('status ')
+        status = self._wait('\n')
+        self._wait('ready\n')
+        if status != '0':
+            raise Failed(f'{command}: status {status}: {output}')
+        return output
+
+    def reboot(self):
+        """Let the guest boot again."""
+        self.serial.sendall(b'reboot -f\n')
+        self.wait_until_up()
