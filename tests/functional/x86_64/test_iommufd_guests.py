@@ -10,9 +10,13 @@ import os
 from pathlib import Path
 import re
 
-from qemu_test.iommufd_lab import IommufdLabTest, LAB
+from qemu_test.iommufd_lab import (IGB, LAB, PF, STOCK, TOKEN, VFS,
+                                   IommufdLabTest)
 
 DISK = '0000:00:0c.0'
+# What the lab keeps, and what guests get: on one hub with the physical function
+PEER, NIC = '0000:00:0d.0', '0000:00:0e.0'
+FORK = 'qemu-system-x86_64'
 MIB = 1 << 20
 
 
@@ -20,24 +24,29 @@ class IommufdGuests(IommufdLabTest):
     """What a guest reads and writes is what is on the device."""
 
     COMMAND_LIMIT = 300
+    KERNEL = os.environ.get('IOMMUFD_LAB_KERNEL', 'drivers')
 
-    def boot(self):
-        """A lab with an NVMe disk; its file, and what is in that."""
-        kernel = os.environ.get('IOMMUFD_LAB_KERNEL', 'full')
-        vmlinux = self._cached(LAB / 'kernel', 'guest')
-        disk = Path(self.scratch_file('disk'))
-        content = os.urandom(16 * MIB)
-        disk.write_bytes(content)
+    def boot(self, *options):
+        """A lab with a kernel for guests."""
         self.boot_lab(
-            kernel, files={'guest/vmlinux': Path(vmlinux)}, options=[
-                '-drive', f'file={disk},format=raw,if=none,id=disk',
-                '-device', 'nvme,serial=disk,drive=disk,addr=c.0'])
+            self.KERNEL, 'vfio_pci.enable_sriov=1', options=options,
+            files={'guest/vmlinux': Path(self._cached(LAB / 'kernel',
+                                                      'guest')),
+                   'usr/bin/stock': STOCK})
+
+    def boot_with_disk(self, size=16):
+        """A lab with an NVMe disk, in MiB; its file, and what is in that."""
+        disk = Path(self.scratch_file('disk'))
+        content = os.urandom(size * MIB)
+        disk.write_bytes(content)
+        self.boot('-drive', f'file={disk},format=raw,if=none,id=disk',
+                  '-device', 'nvme,serial=disk,drive=disk,addr=c.0')
         self.succeed_in_lab(f'bind {DISK}')
         return disk, content
 
     def check_nvme(self, *options, plugged=True):
         """A guest reads, writes, loses the disk and boots again."""
-        disk, content = self.boot()
+        disk, content = self.boot_with_disk()
         md5 = hashlib.md5(content[:2 * MIB]).hexdigest()
         output = self.succeed_in_lab(
             f'nvme-guest {" ".join([*options, DISK, md5])}')
@@ -66,6 +75,88 @@ class IommufdGuests(IommufdLabTest):
         output = self.check_nvme('--viommu')
         self.assertGreater(int(re.search(r'^IOMMU groups in the guest: (\d+)$',
                                          output, re.M)[1]), 1)
+
+    def test_memory(self):
+        """Memory comes and goes while the disk reads into it."""
+        _, content = self.boot_with_disk(64)
+        sums = (hashlib.md5(content[i * MIB:(i + 2) * MIB]).hexdigest()
+                for i in (0, 62))
+        output = self.succeed_in_lab(f'memory-guest {DISK} {" ".join(sums)}')
+        for what in ('virtio-mem', 'DIMM'):
+            self.assertIn(f'{what}: 64 MiB read at once, identical', output)
+        self.assertEqual(output.count('all that was read is right'), 7)
+
+    def check_migration(self, *places):
+        """A guest goes from place to place; what it has come to, each time."""
+        self.boot()
+        output = self.succeed_in_lab(f'migrate-guest {" ".join(places)}')
+        return re.findall(r'^(.*): \d+ numbers, all in order$', output, re.M)
+
+    def test_migration(self):
+        """There and back, and some that do not succeed."""
+        self.assertEqual(
+            self.check_migration(FORK, f'cancelled={FORK}', f'failed={FORK}',
+                                 FORK, FORK),
+            ['at first', *(f'{end} with {FORK}' for end in
+                           ('cancelled', 'failed', 'completed', 'completed'))])
+
+    def test_migration_stock(self):
+        """To the base and back, and from the base."""
+        if self.KERNEL == 'drivers':
+            self.skipTest('migration from and to the base without the patches,'
+                          ' which crashes on Linux 6.12')
+        self.assertEqual(
+            self.check_migration(FORK, 'stock', FORK, 'stock'),
+            ['at first', 'completed with stock', f'completed with {FORK}',
+             'completed with stock'])
+        self.assertEqual(self.check_migration('stock', FORK),
+                         ['at first', f'completed with {FORK}'])
+
+    def boot_with_network(self):
+        """A lab with two network interfaces and one that has functions."""
+        port = '-netdev', 'hubport,hubid=0,id='
+        self.boot(port[0], port[1] + 'peer', '-device',
+                  f'e1000e,netdev=peer,addr={PEER[8:]}',
+                  port[0], port[1] + 'nic', '-device',
+                  f'e1000e,netdev=nic,addr={NIC[8:]}',
+                  port[0], port[1] + 'igb', *IGB[:-1],
+                  f'{IGB[-1]},netdev=igb')
+
+    def check_network(self, arguments, interrupts):
+        """A guest exchanges data with the lab, with such interrupts."""
+        output = self.succeed_in_lab(f'nic-guest {arguments}')
+        self.assertIn('guest and lab: 1048576 bytes there and back, identical',
+                      output)
+        kinds = re.findall(r'^interrupt: \S+ \d+ (\S+)', output, re.M)
+        self.assertTrue(kinds, output)
+        for kind in kinds:
+            self.assertRegex(kind, interrupts)
+        return output
+
+    def test_virtual_functions(self):
+        """Two in a guest, their physical function in the lab."""
+        self.boot_with_network()
+        self.succeed_in_lab(
+            f'echo 2 >/sys/bus/pci/devices/{PF}/sriov_numvfs; '
+            f'bind {" ".join(VFS)}')
+        output = self.check_network(' '.join([PF, *VFS]), 'MSI-?X')
+        self.assertIn('between the interfaces: 1048576 bytes, identical',
+                      output)
+
+    def test_physical_function(self):
+        """One VM has it, and another one of its virtual functions."""
+        self.boot_with_network()
+        self.succeed_in_lab(f'bind {PF}')
+        output = self.check_network(f'--vf-token {TOKEN} {PEER} {PF}',
+                                    'MSI-?X')
+        self.assertIn('a second VM has the virtual function: 8086:10ca',
+                      output)
+
+    def test_intx(self):
+        """A network interface whose driver uses INTx."""
+        self.boot_with_network()
+        self.succeed_in_lab(f'bind {NIC}')
+        self.check_network(f'--words e1000e.IntMode=0 {PEER} {NIC}', 'IO-APIC')
 
 
 if __name__ == '__main__':

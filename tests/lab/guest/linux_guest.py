@@ -22,7 +22,7 @@ stty -echo
 echo "up after $(cat /proc/uptime)"
 while echo ready && read -r line; do
     sh -c "$line" 2>&1
-    echo "status $?"
+    echo "=status $?"
 done
 '''
 
@@ -40,17 +40,21 @@ def make_initrd():
 
 
 class LinuxGuest(Nested):
-    """A guest that has booted."""
+    """A guest that has booted, or one that waits for a migration."""
 
     RAM_SIZE = '96M'
     LIMIT = 120
 
-    def __init__(self, arguments, fds=(), words='acpi=off', **kwargs):
+    def __init__(self, arguments, fds=(), words='acpi=off', incoming=None,
+                 **kwargs):
         make_initrd()
         self.words = words
         self.received = ''
+        if incoming:
+            arguments = arguments + ['-incoming', incoming]
         super().__init__(arguments, fds, **kwargs)
-        self.wait_until_up()
+        if not incoming:
+            self.wait_until_up()
 
     def _command(self, program, arguments, qmp, serial):
         # no firmware that looks for what to boot, no time to be measured
@@ -96,15 +100,31 @@ class LinuxGuest(Nested):
         print(f'guest is up after {time.monotonic() - begin:.1f} s',
               flush=True)
 
+    def start(self, command):
+        """Start a command, which finish() waits for."""
+        self.serial.sendall((command + '\n').encode())
+
     def run(self, command):
         """Run a command that has to succeed; its output."""
-        self.serial.sendall((command + '\n').encode())
-        output = self._wait('status ')
+        self.start(command)
+        return self.finish(command)
+
+    def finish(self, command):
+        """Wait for the end of a command that has to succeed; its output."""
+        output = self._wait('=status ')
         status = self._wait('\n')
         self._wait('ready\n')
         if status != '0':
             raise Failed(f'{command}: status {status}: {output}')
         return output
+
+    def run_until(self, condition, what):
+        """Wait until a command of the guest's shell succeeds."""
+        deadline = time.monotonic() + self.LIMIT
+        while self.run(f'({condition}) >/dev/null 2>&1 || echo no') != '':
+            if time.monotonic() > deadline:
+                raise Failed(f'the guest waits in vain for: {what}')
+            time.sleep(0.3)
 
     def reboot(self):
         """Let the guest boot again."""

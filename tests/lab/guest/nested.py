@@ -320,6 +320,20 @@ def vfio_node(path):
         raise Failed(f'{path} is not bound to a VFIO driver') from error
 
 
+def mdev_path(uuid):
+    """
+    The directory in sysfs of a serial port of the kernel's mtty sample, which
+    is made unless it is there.
+    """
+    path = '/sys/bus/mdev/devices/' + uuid
+    if not os.path.exists(path):
+        types = '/sys/class/mdev_bus/mtty/mdev_supported_types'
+        kind = sorted(os.listdir(types))[0]
+        with open(f'{types}/{kind}/create', 'w', encoding='utf-8') as file:
+            file.write(uuid)
+    return path
+
+
 def pci_path(device):
     """The directory of a PCI device in sysfs."""
     return '/sys/bus/pci/devices/' + device
