@@ -21,7 +21,10 @@ from .iommufd_lab import PATIENCE, without_asan_notice
 SOURCE = Path(__file__).parents[3]
 HEADERS = SOURCE / 'linux-headers'
 TESTS = Path(__file__).resolve().parents[2]
+# It takes the place of the kernel
 SHIM = TESTS / 'faults' / 'shim.c'
+HEAP = TESTS / 'lab' / 'heap.c'
+FAIL_NTH = TESTS / 'lab' / 'fail-nth.c'
 # In the lab, and on the host the same program
 RUNNER = TESTS / 'lab' / 'guest' / 'faults'
 PASSED = Path(BUILD_DIR) / 'faults' / 'passed'
@@ -128,16 +131,15 @@ def shim_plan(items):
     return plan
 
 
-def shim_library():
-    """The library that takes the place of the kernel, built if need be."""
-    library = Path(BUILD_DIR) / 'faults' / 'shim.so'
-    if (library.exists() and
-            library.stat().st_mtime > SHIM.stat().st_mtime):
-        return library
-    library.parent.mkdir(exist_ok=True)
+def library(source):
+    """A library to be preloaded, built if need be."""
+    path = Path(BUILD_DIR) / 'faults' / f'{source.stem}.so'
+    if path.exists() and path.stat().st_mtime > source.stat().st_mtime:
+        return path
+    path.parent.mkdir(exist_ok=True)
     subprocess.run(['cc', '-shared', '-fPIC', '-O1', '-I', str(HEADERS),
-                    '-o', str(library), str(SHIM), '-ldl'], check=True)
-    return library
+                    '-o', str(path), str(source), '-ldl'], check=True)
+    return path
 
 
 def dmar(slot, start, last):
@@ -199,10 +201,9 @@ def read_results(lines):
     """What the runner prints: the facts, and the results by case."""
     facts, results = {}, {}
     for line in lines:
-        try:
-            item = json.loads(line)
-        except ValueError:
+        if not line.startswith('{'):
             continue
+        item = json.loads(line)
         if 'facts' in item:
             facts = item['facts']
         else:

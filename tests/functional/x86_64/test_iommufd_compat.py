@@ -13,8 +13,8 @@ import shlex
 import tomllib
 import unittest
 
-from qemu_test.iommufd_faults import (QEMU_LIMIT, RUNNER, SOURCE, TESTS, read,
-                                      read_results, run_on_host, shim_library,
+from qemu_test.iommufd_faults import (QEMU_LIMIT, RUNNER, SHIM, SOURCE, TESTS,
+                                      library, read, read_results, run_on_host,
                                       shim_setup)
 from qemu_test.iommufd_lab import PATIENCE, STOCK, IommufdLabTest
 
@@ -113,7 +113,7 @@ class IommufdCompat(IommufdLabTest):
             self.skipTest('making up a host needs root')
         path = self.scratch_file('table.json')
         facts = {**read('boots.toml')['facts'],
-                 'shim': f'echo {shim_library()}'}
+                 'shim': f'echo {library(SHIM)}'}
         Path(path).write_text(json.dumps({'facts': facts,
                                           'cases': table['row']}))
         return [read_results(run_on_host(str(qemu), path))[1]

@@ -10,8 +10,8 @@ import os
 import subprocess
 
 from qemu_test import QemuSystemTest
-from qemu_test.iommufd_faults import (FaultChecks, RUNNER, read, read_results,
-                                      run_on_host, shim_library, tests_of,
+from qemu_test.iommufd_faults import (FaultChecks, RUNNER, SHIM, library, read,
+                                      read_results, run_on_host, tests_of,
                                       try_confinement)
 
 
@@ -29,7 +29,7 @@ class IommufdFaults(FaultChecks, QemuSystemTest):
         table = self.scratch_file('table.json')
         with open(table, 'w', encoding='utf-8') as file:
             json.dump({'facts': {**read('boots.toml')['facts'],
-                                 'shim': f'echo {shim_library()}'},
+                                 'shim': f'echo {library(SHIM)}'},
                        'cases': [case]}, file)
         facts, results = read_results(run_on_host(self.qemu_bin, table))
         return facts, results.get(case['name'], {})

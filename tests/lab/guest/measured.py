@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+A QEMU whose possessions are counted, and that has a port for an edu device which comes and goes.
+"""
+
+import fcntl
+import os
+import signal
+import struct
+import time
+
+from nested import Edu, Failed, Nested, Nvme, pci_path, vfio_node
+from ports import RootPort
+
+IOMMU_DESTROY, IOMMU_IOAS_ALLOC = 0x3b80, 0x3b81
+HEAP = '/tmp/heap'
+
+
+def next_id(iommu):
+    """The id that the kernel gives to the next object of an iommufd, which is the lowest that is free."""
+    found = struct.unpack('3I', fcntl.ioctl(iommu, IOMMU_IOAS_ALLOC, struct.pack('3I', 12, 0, 0)))[2]
+    fcntl.ioctl(iommu, IOMMU_DESTROY, struct.pack('2I', 8, found))
+    return found
+
+
+def read(path):
+    """What a file says."""
+    with open(path, encoding='utf-8') as file:
+        return file.read()
+
+
+def pinned_pages():
+    """The pages that the kernel has pinned for DMA, of all programs."""
+    stat = dict(line.split() for line in read('/proc/vmstat').splitlines())
+    return int(stat['nr_foll_pin_acquired']) - int(stat['nr_foll_pin_released'])
+
+
+class LowNvme(Nvme):
+    """One whose queues are in little memory."""
+
+    SUBMISSIONS, COMPLETIONS = 0x300000, 0x301000
+
+
+class Measured(Nested):
+    """It has little memory, as most of what plugging takes is to pin it."""
+
+    RAM_SIZE = '4M'
+
+    def __init__(self, qemu, device, preload=()):
+        self.device = device
+        self.node = vfio_node(pci_path(device))
+        self.port = RootPort()
+        os.environ.update({
+            'LD_PRELOAD': ' '.join(['/heap.so', *preload]), 'HEAP': HEAP,
+            # what these keep for later counts as allocated
+            'GLIBC_TUNABLES': 'glibc.malloc.tcache_count=0', 'G_SLICE': 'always-malloc'})
+        super().__init__(self.port.options(), program=qemu)
+        del os.environ['LD_PRELOAD']
+        self.port.set_up(self)
+
+    def pass_fd(self, name, path):
+        """Open a path and give QEMU the descriptor by this name."""
+        fd = os.open(path, os.O_RDWR)
+        self.qmp.command('getfd', {'fdname': name}, fd)
+        return fd
+
+    def add_object(self, by_fd):
+        """Add an iommufd object; its descriptor if it is ours, too."""
+        iommu = self.pass_fd('iommu', '/dev/iommu') if by_fd else None
+        self.qmp.command('object-add', {'qom-type': 'iommufd', 'id': 'iommufd0',
+                                        **({'fd': 'iommu'} if by_fd else {})})
+        return iommu
+
+    def delete_object(self, iommu):
+        """Delete it; fail if something is left in its descriptor."""
+        self.qmp.command('object-del', {'id': 'iommufd0'})
+        if iommu is not None:
+            left = next_id(iommu) - 1
+            os.close(iommu)
+            if left:
+                raise Failed(f'objects of the kernel are left in an iommufd, at least {left}')
+
+    def plug(self, **more):
+        """The reply to device_add."""
+        return self.qmp.execute('device_add', {
+            'driver': 'vfio-pci', 'id': 'hostdev0', 'iommufd': 'iommufd0', 'bus': self.port.id, **more})
+
+    def use(self, name):
+        """Let the device do DMA."""
+        found = self.config_read(self.port.bus, 0, 0)
+        if found == Nvme.ID:
+            LowNvme(self, self.port.bus, 0, self.port.bar).identify(name, 0x200000)
+        else:
+            Edu(self, self.port.bus, 0, self.port.bar).out_and_back(name, 0x200000)
+
+    def unplug(self):
+        """Take it away again."""
+        self.port.unplug(self)
+        self.qmp.events.clear()
+
+    def heap(self):
+        """The bytes that QEMU has allocated."""
+        # RCU frees what it has been given a little later
+        time.sleep(0.2)
+        if os.path.exists(HEAP):
+            os.unlink(HEAP)
+        os.kill(self.pid, signal.SIGUSR2)
+        while not os.path.exists(HEAP) or not read(HEAP).endswith('\n'):
+            time.sleep(0.01)
+        return int(read(HEAP))
+
+    def possessions(self):
+        """What QEMU has of the kernel, by name."""
+        folder = f'/proc/{self.pid}'
+        links = [os.readlink(f'{folder}/fd/{fd}') for fd in os.listdir(f'{folder}/fd')]
+        status = self.status()
+        return {
+            'descriptors': len(links),
+            'of iommufd and VFIO': sum('iommu' in link or 'vfio' in link for link in links),
+            'mappings': read(f'{folder}/maps').count('\n'),
+            'pinned pages': pinned_pages(),
+            **{name: int(status[name].split()[0]) for name in ('VmLck', 'VmPin', 'Threads')}}
+
+    def status(self):
+        """What the kernel says of the process."""
+        return dict(line.split(':', 1) for line in read(f'/proc/{self.pid}/status').splitlines())
+
+    def footprint(self):
+        """That, and memory: what is resident, and what is allocated."""
+        return {**self.possessions(), 'VmRSS': int(self.status()['VmRSS'].split()[0]), 'heap': self.heap()}
