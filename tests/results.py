@@ -35,6 +35,13 @@ def of_meson(log):
     return passed, skipped, failed
 
 
+def last_words(log):
+    """What the failed tests in a JSON log of meson test have said last."""
+    for test in map(json.loads, log.splitlines()):
+        if test['result'] not in ('OK', 'EXPECTEDFAIL', 'SKIP'):
+            yield (test.get('stderr') or test.get('stdout') or '')[-3000:].strip()
+
+
 def suite_of(test):
     """Where a test belongs that meson introspects: unit, qtest, functional or other."""
     suites = [suite.removeprefix('qemu:') for suite in test['suite']]
