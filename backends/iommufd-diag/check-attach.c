@@ -23,6 +23,11 @@ IOMMUFDFinding *check_ioas_memory(const Facts *facts)
     return finding_out_of_memory_ioas(facts->err, facts->failure->id);
 }
 
+IOMMUFDFinding *check_hw_info_memory(const Facts *facts)
+{
+    return finding_out_of_memory_info(facts->err, facts->who);
+}
+
 IOMMUFDFinding *check_page_table_memory(const Facts *facts)
 {
     return finding_out_of_memory_attach(facts->err, facts->who);

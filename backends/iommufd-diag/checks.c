@@ -103,7 +103,7 @@ static const Check device_checks[] = {
     { BIND, 0, check_bind_open },
 
     { IOMMUFD_STAGE_IOAS, ENOMEM, check_ioas_memory },
-    { IOMMUFD_STAGE_HW_INFO, ENOMEM, check_page_table_memory },
+    { IOMMUFD_STAGE_HW_INFO, ENOMEM, check_hw_info_memory },
     { IOMMUFD_STAGE_HW_INFO, EOPNOTSUPP, check_hw_info },
     { IOMMUFD_STAGE_HWPT, ENOMEM, check_page_table_memory },
     { IOMMUFD_STAGE_HWPT, EADDRINUSE, check_page_table_overlap },

@@ -131,6 +131,7 @@ CheckFunc check_ioas_memory;
 CheckFunc check_page_table_memory;
 CheckFunc check_page_table_overlap;
 CheckFunc check_hw_info;
+CheckFunc check_hw_info_memory;
 CheckFunc check_hwpt;
 CheckFunc check_attach;
 

@@ -1338,6 +1338,10 @@ static void test_attach(void)
     g_assert_null(iommufd_diagnose(host.root, &host.failure));
     check_attach(&host, IOMMUFD_STAGE_HW_INFO, ENOMEM,
                  IOMMUFD_CAUSE_OUT_OF_MEMORY,
+                 "the kernel is out of memory for describing the IOMMU of the "
+                 "device");
+    check_attach(&host, IOMMUFD_STAGE_HWPT, ENOMEM,
+                 IOMMUFD_CAUSE_OUT_OF_MEMORY,
                  "the kernel cannot allocate page tables for the device, or the "
                  "limit of locked memory is too low for what they map");
     check_attach(&host, IOMMUFD_STAGE_HW_INFO, EOPNOTSUPP,

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+#
+# Each step on the way to a device fails in turn
+#
+# SPDX-License-Identifier: GPL-2.0-or-later
+
+import errno
+import json
+import os
+import re
+
+from qemu_test.iommufd_faults import FAIL_NTH, HEAP, library
+from qemu_test.iommufd_lab import IommufdLabTest
+
+EDU = '0000:00:04.0'
+NVME = '0000:00:0c.0'
+NVME_OPTIONS = ['-device', 'nvme,serial=disk,addr=c.0']
+
+# Without these there is no device: DESTROY to GET_HW_INFO of iommufd, and of
+# VFIO the infos about device and regions, bind and attach
+NEEDED = {0x3b81, 0x3b8a, 0x3b89, 0x3b85, 0x3b6c, 0x3b76, 0x3b77}
+
+
+class IommufdFailEach(IommufdLabTest):
+    """QEMU says what failed, has nothing left of it, and plugs it then."""
+
+    def fail_each(self, options, device, *, before='', **lab):
+        """Let each fail; what failed, and what QEMU said."""
+        self.boot_lab(options=NVME_OPTIONS, files={
+            'heap.so': library(HEAP), 'fail-nth.so': library(FAIL_NTH)}, **lab)
+        output = self.succeed_in_lab(
+            f'{before} bind {device}; fail-each {options} {device} '
+            '2>/tmp/stderr || { tail /tmp/stderr; false; }', limit=200)
+        found = [json.loads(line) for line in output.splitlines()
+                 if line.startswith('{')]
+        self.assertEqual(self.succeed_in_lab(
+            "dmesg | grep -E 'BUG:|WARNING:|Oops:' || true"), '')
+        return found
+
+    def check_calls(self, options, device):
+        """System calls."""
+        needed = set()
+        for result in self.fail_each(options, device):
+            name = result['failed'].split(':')[0]
+            text = os.strerror(getattr(errno, result['failed'].split()[-1]))
+            ioctl = re.match(r'ioctl\([^ ]+, (0x[0-9a-f]+)', result['call'])
+            number = ioctl and int(ioctl[1], 16)
+            # QEMU 10.0 asks once more for the ROM, and does without
+            if number in NEEDED - needed:
+                needed.add(number)
+                self.assertIn(text, result['said'] or '', result)
+            # opening, and the whole configuration space
+            elif name in ('openat 1', 'pread64 1'):
+                needed.add(name)
+                self.assertIn(text, result['said'], result)
+        self.assertLessEqual(NEEDED | {'pread64 1'}, needed)
+
+    def test_calls_by_path(self):
+        self.check_calls('', EDU)
+
+    def test_calls_by_fd(self):
+        self.check_calls('--fds', NVME)
+
+    def test_allocations(self):
+        """
+        The kernel is out of memory, here and there. The device is enabled
+        before, so that ACPI's interpreter has nothing to do, which does not
+        survive it, and has no MSI, of which VFIO keeps what it has freed.
+        """
+        found = self.fail_each('--allocations', NVME, kernel='faults',
+                               before=f'echo 1 >/sys/bus/pci/devices/{NVME}'
+                               '/enable;')
+        said = [result['said'] for result in found if result['said']]
+        self.assertGreater(len(said), 30)
+        for message in said:
+            self.assertIn('Cannot allocate memory', message)
+        failed = {int(result['call'].split()[1], 16) for result in found
+                  if result['said']}
+        self.assertLessEqual(NEEDED, failed)
+
+
+if __name__ == '__main__':
+    IommufdLabTest.main()
