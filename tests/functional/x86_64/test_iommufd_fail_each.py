@@ -61,6 +61,13 @@ class IommufdFailEach(IommufdLabTest):
     def test_calls_by_fd(self):
         self.check_calls('--fds', NVME)
 
+    def test_killed(self):
+        """And the next QEMU can use the device at once."""
+        found = self.fail_each('--kill', EDU)
+        killed = {int(re.match(r'ioctl\([^ ]+, (0x[0-9a-f]+)',
+                               result['call'])[1], 16) for result in found}
+        self.assertLessEqual(NEEDED, killed)
+
     def test_allocations(self):
         """
         The kernel is out of memory, here and there. The device is enabled

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-A QEMU whose possessions are counted, and that has a port for an edu device which comes and goes.
+A QEMU whose possessions are counted, and one that has a port for a device which comes and goes.
 """
 
 import fcntl
@@ -41,10 +41,36 @@ class LowNvme(Nvme):
     SUBMISSIONS, COMPLETIONS = 0x300000, 0x301000
 
 
-class Measured(Nested):
+class Counted(Nested):
     """It has little memory, as most of what plugging takes is to pin it."""
 
     RAM_SIZE = '4M'
+
+    def pass_fd(self, name, path):
+        """Open a path and give QEMU the descriptor by this name."""
+        fd = os.open(path, os.O_RDWR)
+        self.qmp.command('getfd', {'fdname': name}, fd)
+        return fd
+
+    def possessions(self):
+        """What QEMU has of the kernel, by name."""
+        folder = f'/proc/{self.pid}'
+        links = [os.readlink(f'{folder}/fd/{fd}') for fd in os.listdir(f'{folder}/fd')]
+        status = self.status()
+        return {
+            'descriptors': len(links),
+            'of iommufd and VFIO': sum('iommu' in link or 'vfio' in link for link in links),
+            'mappings': read(f'{folder}/maps').count('\n'),
+            'pinned pages': pinned_pages(),
+            **{name: int(status[name].split()[0]) for name in ('VmLck', 'VmPin', 'Threads')}}
+
+    def status(self):
+        """What the kernel says of the process."""
+        return dict(line.split(':', 1) for line in read(f'/proc/{self.pid}/status').splitlines())
+
+
+class Measured(Counted):
+    """The one with a port."""
 
     def __init__(self, qemu, device, preload=()):
         self.device = device
@@ -57,12 +83,6 @@ class Measured(Nested):
         super().__init__(self.port.options(), program=qemu)
         del os.environ['LD_PRELOAD']
         self.port.set_up(self)
-
-    def pass_fd(self, name, path):
-        """Open a path and give QEMU the descriptor by this name."""
-        fd = os.open(path, os.O_RDWR)
-        self.qmp.command('getfd', {'fdname': name}, fd)
-        return fd
 
     def add_object(self, by_fd):
         """Add an iommufd object; its descriptor if it is ours, too."""
@@ -108,22 +128,6 @@ class Measured(Nested):
         while not os.path.exists(HEAP) or not read(HEAP).endswith('\n'):
             time.sleep(0.01)
         return int(read(HEAP))
-
-    def possessions(self):
-        """What QEMU has of the kernel, by name."""
-        folder = f'/proc/{self.pid}'
-        links = [os.readlink(f'{folder}/fd/{fd}') for fd in os.listdir(f'{folder}/fd')]
-        status = self.status()
-        return {
-            'descriptors': len(links),
-            'of iommufd and VFIO': sum('iommu' in link or 'vfio' in link for link in links),
-            'mappings': read(f'{folder}/maps').count('\n'),
-            'pinned pages': pinned_pages(),
-            **{name: int(status[name].split()[0]) for name in ('VmLck', 'VmPin', 'Threads')}}
-
-    def status(self):
-        """What the kernel says of the process."""
-        return dict(line.split(':', 1) for line in read(f'/proc/{self.pid}/status').splitlines())
 
     def footprint(self):
         """That, and memory: what is resident, and what is allocated."""

@@ -27,6 +27,11 @@ class RootPort:
         self.selector = nested.qmp.command('qom-get', {
             'path': f'/machine/peripheral/{self.id}/{self.id}', 'property': 'acpi-pcihp-bsel'})
 
+    def asked(self, nested):
+        """Whether the guest is asked to give up the device."""
+        nested.qtest('outl', PCIHP_BASE + 0x10, self.selector)
+        return bool(int(nested.qtest('inl', PCIHP_BASE + 0x04), 16) & 1)
+
     def eject(self, nested, device='hostdev0'):
         """What a guest does that is asked to give up a device."""
         # the ACPI method _EJ0: choose the bus, eject the slot
