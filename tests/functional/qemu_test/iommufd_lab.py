@@ -119,6 +119,12 @@ class IommufdLabTest(QemuSystemTest):
     COMMAND_LIMIT = 60
     # the program that brings the lab back to what it was
     RESTORE = 'restore'
+    # the machine: its type, the file with its options, what QEMU is in it, and
+    # words for its kernel
+    MACHINE = 'q35'
+    OPTIONS = LAB / 'machine'
+    INSIDE = Path(BUILD_DIR)
+    WORDS = ''
 
     # the labs that run, by what they were asked to be
     _labs = {}
@@ -151,18 +157,18 @@ class IommufdLabTest(QemuSystemTest):
         self._lab = self._restore_lab(key)
         if self._lab:
             return
-        self.set_machine('q35')
+        self.set_machine(self.MACHINE)
         self.require_accelerator('tcg')
         bzimage = self._cached(LAB / 'kernel', kernel)
-        initramfs = Path(BUILD_DIR) / 'lab' / 'initramfs.cpio'
-        self._prepare(LAB / 'initramfs', BUILD_DIR, initramfs)
+        initramfs = self.INSIDE / 'lab' / 'initramfs.cpio'
+        self._prepare(LAB / 'initramfs', self.INSIDE, initramfs)
         if files or acpi:
             initramfs = self._add_files(initramfs, files or {}, acpi or {})
         # not the test's own, which ends with the test
         vm = QEMUMachine(self.qemu_bin, name='lab', log_dir=self.log_file())
         vm.set_machine(self.machine)
         vm.set_console()
-        for line in (LAB / 'machine').read_text(encoding='utf-8').splitlines():
+        for line in self.OPTIONS.read_text(encoding='utf-8').splitlines():
             if (line.startswith('-') and not line.startswith('-machine')
                     and not any(word in line for word in without)):
                 vm.add_args(*line.split())
@@ -174,7 +180,7 @@ class IommufdLabTest(QemuSystemTest):
                         '-device', 'virtio-blk-pci,drive=debian,addr=1e.0')
             append += ' debian=/dev/vda'
         # The kernel hands words that it does not know to init
-        words = [append] + [f'{name}={value}'
+        words = [self.WORDS, append] + [f'{name}={value}'
                             for name, value in os.environ.items()
                             if name in ('ASAN_OPTIONS', 'UBSAN_OPTIONS')]
         vm.add_args('-kernel', bzimage, '-initrd', str(initramfs),

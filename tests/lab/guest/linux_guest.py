@@ -44,6 +44,13 @@ class LinuxGuest(Nested):
 
     RAM_SIZE = '96M'
     LIMIT = 120
+    MACHINE = ['-machine', 'q35,usb=off,smbus=off,sata=off',
+               # slots that need no ACPI
+               '-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off',
+               # no firmware that looks for what to boot
+               '-bios', 'qboot.rom']
+    # no time to be measured
+    WORDS = 'tsc=reliable lpj=4000000'
 
     def __init__(self, arguments, fds=(), words='acpi=off', incoming=None,
                  **kwargs):
@@ -57,16 +64,11 @@ class LinuxGuest(Nested):
             self.wait_until_up()
 
     def _command(self, program, arguments, qmp, serial):
-        # no firmware that looks for what to boot, no time to be measured
-        command = [program, '-machine', 'q35,usb=off,smbus=off,sata=off',
-                   '-accel', 'tcg', '-m', self.RAM_SIZE, '-nodefaults',
-                   # slots that need no ACPI
-                   '-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support'
-                   '=off',
-                   '-no-user-config', '-display', 'none', '-L',
-                   '/usr/share/qemu', '-bios', 'qboot.rom', '-kernel', KERNEL,
-                   '-initrd', INITRD, '-append',
-                   f'tsc=reliable lpj=4000000 {self.words}'] + arguments
+        command = [program, *self.MACHINE, '-accel', 'tcg',
+                   '-m', self.RAM_SIZE, '-nodefaults', '-no-user-config',
+                   '-display', 'none', '-L', '/usr/share/qemu',
+                   '-kernel', KERNEL, '-initrd', INITRD,
+                   '-append', f'{self.WORDS} {self.words}'] + arguments
         print('+', *command, flush=True)
         return command + ['-chardev', f'socket,id=qmp,{qmp}',
                           '-mon', 'chardev=qmp,mode=control',

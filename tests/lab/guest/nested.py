@@ -81,10 +81,10 @@ class Nested:
     PROGRAM = 'qemu-system-x86_64'
 
     def __init__(self, arguments, fds=(), confined=False, started=None,
-                 program=PROGRAM, memlock=None):
+                 program=None, memlock=None):
         qmp, qemu_qmp = socket.socketpair()
         qtest, qemu_qtest = socket.socketpair()
-        program = self._command(program, arguments,
+        program = self._command(program or self.PROGRAM, arguments,
                                 f'fd={qemu_qmp.fileno()}',
                                 f'fd={qemu_qtest.fileno()}')
         if confined or memlock:

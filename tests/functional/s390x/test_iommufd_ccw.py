@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+#
+# A channel device that a Linux guest uses, on a mainframe with a real iommufd
+#
+# SPDX-License-Identifier: GPL-2.0-or-later
+
+import hashlib
+import os
+from pathlib import Path
+import re
+import socket
+import threading
+
+from qemu_test.config import BUILD_DIR
+from qemu_test.iommufd_lab import LAB, IommufdLabTest
+
+SUBCHANNEL = '0.0.0000'
+# of the telnet protocol
+IAC, EOR, SB, SE = 255, 239, 250, 240
+TERMINAL_TYPE = bytes([IAC, SB, 24, 0]) + b'IBM-3278-2' + bytes([IAC, SE])
+END = bytes([IAC, EOR])
+WRITE, QUERY = 0x01, bytes([0x11, 0, 7, 1, 255, 255, 3, 0, 0x81])
+
+
+class Terminal(threading.Thread):
+    """
+    Who sits at a terminal 3270: answers the question what it is, and each
+    text with another one.
+    """
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX)
+        # MD5 sums
+        self.received, self.sent = [], []
+
+    def start(self):
+        self.socket.connect(self.path)
+        self.socket.sendall(TERMINAL_TYPE)
+        super().start()
+
+    def run(self):
+        data = b''
+        while received := self.socket.recv(4096):
+            data += received
+            while END in data:
+                record, data = data.split(END, 1)
+                self.answer(record)
+
+    def answer(self, record):
+        """Send what a person at the terminal would."""
+        if record.endswith(QUERY):
+            self.socket.sendall(b'\x88' + END)
+        elif record[0] == WRITE:
+            self.received.append(hashlib.md5(record[1:]).hexdigest())
+            answer = bytes(byte % 250 for byte in os.urandom(2000))
+            self.sent.append(hashlib.md5(answer).hexdigest())
+            self.socket.sendall(answer + END)
+
+
+class IommufdCcw(IommufdLabTest):
+    """What the guest has from the device is what the device has sent."""
+
+    MACHINE = 's390-ccw-virtio'
+    OPTIONS = LAB / 'machine-s390x'
+    INSIDE = Path(BUILD_DIR).parent / 'on-s390x'
+    WORDS = 'console=ttysclp0 quiet panic=-1'
+    COMMAND_LIMIT = 120
+
+    def boot(self):
+        """A lab with a terminal; who is at that."""
+        path = str(Path(self.socket_dir().name) / 'terminal')
+        self.boot_lab('s390x', options=[
+            '-chardev', f'socket,id=terminal,path={path},server=on,wait=off,'
+            'tn3270=on', '-device',
+            'x-terminal3270,chardev=terminal,devno=fe.0.000a'],
+            files={'guest/vmlinux': Path(self._cached(LAB / 'kernel',
+                                                      's390x'))})
+        terminal = Terminal(path)
+        terminal.start()
+        return terminal
+
+    def check_guest(self, *options):
+        """A guest uses the terminal."""
+        terminal = self.boot()
+        output = self.succeed_in_lab(
+            f'ccw-guest {" ".join([*options, SUBCHANNEL])}')
+        self.assertIn('SENSE ID: 3270/00\n', output)
+        for what, sums in ('written', terminal.received), ('read',
+                                                           terminal.sent):
+            self.assertEqual(re.findall(f'^{what}: (.*)$', output, re.M), sums)
+
+    def test_by_path(self):
+        self.check_guest()
+
+    def test_by_fd(self):
+        self.check_guest('--fds')
+
+    def test_legacy(self):
+        self.check_guest('--legacy')
+
+
+if __name__ == '__main__':
+    IommufdLabTest.main()
