@@ -10,11 +10,18 @@ from pathlib import Path
 import re
 import socket
 import threading
+import time
 
 from qemu_test.config import BUILD_DIR
 from qemu_test.iommufd_lab import LAB, IommufdLabTest
 
 SUBCHANNEL = '0.0.0000'
+PARENT = f'/sys/bus/css/devices/{SUBCHANNEL}'
+MDEV = '/sys/bus/mdev/devices/5a1fa3c8-f0d5-4b38-9a01-93b1b0b3c0de'
+NODE = '/dev/vfio/devices/vfio0'
+QEMU = ('qemu-system-s390x -M s390-ccw-virtio -accel tcg -m 96M -nodefaults '
+        '-display none -S -object iommufd,id=iommufd0')
+DEVICE = f'-device vfio-ccw,iommufd=iommufd0,sysfsdev={MDEV}'
 # of the telnet protocol
 IAC, EOR, SB, SE = 255, 239, 250, 240
 TERMINAL_TYPE = bytes([IAC, SB, 24, 0]) + b'IBM-3278-2' + bytes([IAC, SE])
@@ -49,7 +56,11 @@ class Terminal(threading.Thread):
                 self.answer(record)
 
     def answer(self, record):
-        """Send what a person at the terminal would."""
+        """
+        Send what a person at the terminal would, and as slowly: of two
+        interrupts at once vfio-ccw forgets the first.
+        """
+        time.sleep(1)
         if record.endswith(QUERY):
             self.socket.sendall(b'\x88' + END)
         elif record[0] == WRITE:
@@ -99,6 +110,41 @@ class IommufdCcw(IommufdLabTest):
 
     def test_legacy(self):
         self.check_guest('--legacy')
+
+    def check_error(self, options, *words):
+        """What QEMU says when it cannot start."""
+        output = self.fail_in_lab(f'{QEMU} {options}')
+        for word in words:
+            self.assertIn(word, output)
+
+    def test_errors(self):
+        """Wrong devices, and one that is used or cannot be opened."""
+        self.boot()
+        self.check_error(DEVICE, f"Host device '{MDEV}' not found: No such")
+        self.check_error('-device vfio-ccw,iommufd=iommufd0',
+                         'no host device given: vfio-ccw needs sysfsdev=PATH')
+        self.succeed_in_lab(f'ccw-guest --no-guest {SUBCHANNEL}')
+        self.check_error(DEVICE.replace(MDEV, PARENT),
+                         f": '{PARENT}' is not a device of vfio_ccw\n")
+        self.check_error(f'{DEVICE},fd=9 9<>/dev/null', '/dev/null')
+        self.succeed_in_lab(f'mv {NODE} /dev/vfio0')
+        self.check_error(DEVICE, f'{NODE} does not exist here, but the kernel '
+                         'provides it', 'No such file or directory')
+        self.succeed_in_lab(f'mv /dev/vfio0 {NODE}')
+        self.check_error(f'{DEVICE} {DEVICE}',
+                         'device is already assigned to this VM as ')
+        self.succeed_in_lab('sleep 1000 9<>/dev/vfio/0 >/dev/null 2>&1 &')
+        self.check_error(
+            DEVICE, 'IOMMU group 0 of the device is open through the legacy '
+            'interface', '(sleep) has /dev/vfio/0 open',
+            'Device or resource busy')
+        self.succeed_in_lab('killall sleep')
+        self.succeed_in_lab(
+            f'{QEMU} {DEVICE} >/dev/null 2>&1 & until ls -l /proc/$!/fd | '
+            f'grep -q {NODE}; do sleep 0.2; done')
+        self.check_error(DEVICE, 'device is probably in use, process ',
+                         'has its device node open')
+        self.succeed_in_lab('killall qemu-system-s390x; wait')
 
 
 if __name__ == '__main__':
