@@ -65,7 +65,7 @@ class Terminal(threading.Thread):
             self.socket.sendall(b'\x88' + END)
         elif record[0] == WRITE:
             self.received.append(hashlib.md5(record[1:]).hexdigest())
-            answer = bytes(byte % 250 for byte in os.urandom(2000))
+            answer = bytes(byte % 250 for byte in os.urandom(900))
             self.sent.append(hashlib.md5(answer).hexdigest())
             self.socket.sendall(answer + END)
 
