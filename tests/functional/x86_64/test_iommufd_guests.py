@@ -67,8 +67,8 @@ class IommufdGuests(IommufdLabTest):
         self.check_nvme()
 
     def test_nvme_by_fd(self):
-        """The same with descriptors, as from libvirt."""
-        self.check_nvme('--fds', plugged=False)
+        """The same with descriptors, as from libvirt, and without a port."""
+        self.check_nvme('--fds', '--fixed', plugged=False)
 
     def test_nvme_viommu(self):
         """With an IOMMU in the guest."""
