@@ -111,6 +111,21 @@ class IommufdCcw(IommufdLabTest):
     def test_legacy(self):
         self.check_guest('--legacy')
 
+    def test_pci(self):
+        """A PCI device is attached, and its memory mapped."""
+        self.boot_lab('s390x', options=[
+            '-device', 'zpci,uid=1,target=disk',
+            '-device', 'nvme,id=disk,serial=disk'])
+        device = self.succeed_in_lab('ls /sys/bus/pci/devices').strip()
+        self.succeed_in_lab(f'bind {device}')
+        output = self.succeed_in_lab(
+            'for c in qmp_capabilities query-iommufd quit; do '
+            'echo "{\\"execute\\": \\"$c\\"}"; done | '
+            f'{QEMU} -device vfio-pci,iommufd=iommufd0,host={device} '
+            '-qmp stdio')
+        self.assertIn(f'"host-device": "{device}"', output)
+        self.assertRegex(output, r'"ioas": \d+')
+
     def check_error(self, options, *words):
         """What QEMU says when it cannot start."""
         output = self.fail_in_lab(f'{QEMU} {options}')
@@ -123,6 +138,8 @@ class IommufdCcw(IommufdLabTest):
         self.check_error(DEVICE, f"Host device '{MDEV}' not found: No such")
         self.check_error('-device vfio-ccw,iommufd=iommufd0',
                          'no host device given: vfio-ccw needs sysfsdev=PATH')
+        self.check_error(f'-device vfio-ap,iommufd=iommufd0,sysfsdev={MDEV}',
+                         "No 'ap-bus' bus found for device 'vfio-ap'")
         self.succeed_in_lab(f'ccw-guest --no-guest {SUBCHANNEL}')
         self.check_error(DEVICE.replace(MDEV, PARENT),
                          f": '{PARENT}' is not a device of vfio_ccw\n")
