@@ -71,8 +71,8 @@ class IommufdFailEach(IommufdLabTest):
     def test_allocations(self):
         """
         The kernel is out of memory, here and there. The device is enabled
-        before, so that ACPI's interpreter has nothing to do, which does not
-        survive it, and has no MSI, of which VFIO keeps what it has freed.
+        beforehand, as ACPI's interpreter would do that otherwise and does not
+        survive it. It has no MSI, for which VFIO keeps memory in store.
         """
         found = self.fail_each('--allocations', NVME, kernel='faults',
                                before=f'echo 1 >/sys/bus/pci/devices/{NVME}'
