@@ -55,6 +55,12 @@ class Terminal(threading.Thread):
                 record, data = data.split(END, 1)
                 self.answer(record)
 
+    def leave(self):
+        """Go home."""
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.join()
+        self.socket.close()
+
     def answer(self, record):
         """
         Send what a person at the terminal would, and as slowly: of two
@@ -90,6 +96,7 @@ class IommufdCcw(IommufdLabTest):
                                                       's390x'))})
         terminal = Terminal(path)
         terminal.start()
+        self.addCleanup(terminal.leave)
         return terminal
 
     def check_guest(self, *options):
