@@ -507,8 +507,10 @@ IOMMUFDFinding *check_bind_open(const Facts *facts)
         facts->err == EINVAL) {
         return finding_needs_kvm_ap(facts->err, driver, facts->who);
     }
-    if (!g_strcmp0(driver, "vfio_ccw_mdev")) {
-        return finding_device_open_failed_subchannel(facts->err, facts->who);
+    if (!g_strcmp0(driver, "vfio_ccw_mdev") && facts->err == EINVAL) {
+        return host_sees_all(facts->host) ?
+               finding_device_open_failed_subchannel(facts->err, facts->who) :
+               finding_device_open_failed_use(facts->err, facts->who);
     }
     if (facts->err == EAGAIN) {
         return finding_device_open_failed_again(facts->err, facts->who);

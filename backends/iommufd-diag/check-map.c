@@ -99,7 +99,7 @@ static IOMMUFDFinding *limit_or_memory(const Facts *facts,
         g_strdup_printf("the limit of locked memory (RLIMIT_MEMLOCK) is %"
                         PRIu64 " bytes, of which this process has pinned %"
                         PRIu64 " and needs %" PRIu64 " more; probably "
-                        "processes of %s that cannot be seen from here have "
+                        "processes of %s that could not be examined have "
                         "pinned the rest, or the host is out of memory",
                         locked->limit, locked->pinned, map->size, user);
 

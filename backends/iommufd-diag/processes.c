@@ -193,7 +193,7 @@ const char *iommufd_device_holder(const IOMMUFDHostDevice *device)
     }
     /* Some drivers leave it enabled */
     return holder ?: device->enable && !host_sees_all(device->host) ?
-           "a process that cannot be seen" : NULL;
+           "a process that could not be examined" : NULL;
 }
 
 bool host_sees_all(IOMMUFDHost *host)

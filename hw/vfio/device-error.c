@@ -56,6 +56,8 @@ static void error_of_device(Error **errp, const VFIODevice *vbasedev,
     QLIST_FOREACH(other, &vfio_device_list, global_next) {
         IOMMUFDDevice item = vfio_iommufd_device(other);
 
+        /* As the user calls it: the same host device has the same name */
+        item.name = other->dev->id ?: item.name;
         g_array_append_val(others, item);
     }
     failure.iommufd = vbasedev->iommufd->fd;

@@ -1110,8 +1110,8 @@ static void test_bind_busy(void)
     host.failure.already_bound = false;
     host_file(host.root, REAL_DEV "/enable", "1\n");
     check_bind(&host, EINVAL, IOMMUFD_CAUSE_DEVICE_BUSY,
-               "device is already in use, probably by a process that cannot "
-               "be seen from here", "fuser");
+               "device is already in use, probably by a process that could "
+               "not be examined", "fuser");
     host_holds(host.root, "4711", "/dev/null");
     check_bind(&host, EINVAL, IOMMUFD_CAUSE_DEVICE_BUSY,
                "device is already in use, process 4711 (qemu-system-x86) has "
@@ -1150,8 +1150,8 @@ static void test_bind_group_open(void)
     host_file(host.root, "sys/class/vfio/12/uevent", "");
     check_bind(&host, EBUSY, IOMMUFD_CAUSE_GROUP_OPEN_LEGACY,
                "IOMMU group 12 of the device is probably open through the "
-               "legacy interface (/dev/vfio/12), in a process that cannot be "
-               "seen from here", "fuser");
+               "legacy interface (/dev/vfio/12), in a process that could not be "
+               "examined", "fuser");
     host_file(host.root, "sys/class/vfio/12/dev", "1:7\n");
     host_holds(host.root, "4711", "/dev/full");
     check_bind(&host, EBUSY, IOMMUFD_CAUSE_GROUP_OPEN_LEGACY,
@@ -1196,7 +1196,7 @@ static void test_bind_permission(void)
               "dev", "1:7\n");
     check_bind(&host, EPERM, IOMMUFD_CAUSE_GROUP_OTHER_OWNER,
                "device shares IOMMU group 12 with 0000:00:05.1, probably in "
-               "use by a process that cannot be seen from here", NULL);
+               "use by a process that could not be examined", NULL);
     host_holds(host.root, "4711", "/dev/full");
     check_bind(&host, EPERM, IOMMUFD_CAUSE_GROUP_OTHER_OWNER,
                "device shares IOMMU group 12 with 0000:00:05.1, in use by "
@@ -1305,6 +1305,11 @@ static void test_bind_open(void)
                "driver 'vfio_ap_mdev' does not open the device, this VM "
                "probably has a crypto matrix already", NULL);
     host_driver(host.root, REAL_DEV, "vfio_ccw_mdev");
+    check_bind(&host, EINVAL, IOMMUFD_CAUSE_DEVICE_OPEN_FAILED,
+               "the device is probably in use by another process, or its "
+               "subchannel is not operational", "fuser");
+    /* Here all processes are seen, and none has the device */
+    host_link(host.root, "proc/self/ns/pid", "pid:[4026531836]");
     check_bind(&host, EINVAL, IOMMUFD_CAUSE_DEVICE_OPEN_FAILED,
                "the subchannel of the device is probably not operational",
                "lscss");
@@ -1547,7 +1552,7 @@ static void test_map_others(void)
               "'pc.ram' cannot be pinned: the limit of locked memory "
               "(RLIMIT_MEMLOCK) is 300000000 bytes, of which this process has "
               "pinned 0 and needs 268435456 more; probably processes of user "
-              "107 that cannot be seen from here have pinned the rest, or the "
+              "107 that could not be examined have pinned the rest, or the "
               "host is out of memory", "ulimit -l");
     host_link(root, "proc/self/ns/pid", "pid:[4026531836]");
     check_map(root, &map, ENOMEM, IOMMUFD_CAUSE_OUT_OF_MEMORY,

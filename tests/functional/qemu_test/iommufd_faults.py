@@ -13,6 +13,7 @@ import shlex
 import struct
 import subprocess
 import sys
+import unittest
 
 from .config import BUILD_DIR
 from .iommufd_lab import PATIENCE, without_asan_notice
@@ -351,3 +352,51 @@ class FaultChecks:
         if option.startswith('-device'):
             self.assertTrue(message.startswith(option + ': '), message)
         return message.removeprefix(option + ': '), '\n'.join(lines[1:])
+
+
+class LabFaultChecks(FaultChecks):
+    """
+    Part of a test class: the cases of a level run in the lab, all those of one
+    machine when the first of them is asked for.
+    """
+
+    LEVEL = 'lab'
+    QEMU = 'qemu-system-x86_64'
+
+    # by machine
+    _results = {}
+
+    def results(self, case):
+        """Run all cases of a machine, or remember what they said."""
+        name = case.get('boot', 'full')
+        if name not in self._results:
+            # if that fails, it fails once
+            self._results[name] = (({}, {}), self.log_filename)
+            try:
+                self._results[name] = (self.run_all(name), self.log_filename)
+            except unittest.SkipTest as reason:
+                self._results[name] = (reason, None)
+        if isinstance(self._results[name][0], unittest.SkipTest):
+            raise self._results[name][0]
+        (facts, results), log = self._results[name]
+        self.log.info('the lab is in %s', log)
+        return facts, results.get(case['name'], {})
+
+    def run_all(self, name):
+        """Boot a machine and run its cases."""
+        boots = read('boots.toml')
+        boot = boots['boot'][name]
+        table = {'facts': boots['facts'],
+                 'prepare': boot.get('prepare', []) +
+                 [try_confinement(how, '/lab') for how in CONFINED],
+                 'cases': [case for case in cases(self.LEVEL)
+                           if case.get('boot', 'full') == name]}
+        kernel = boot.get('kernel', 'full')
+        self.boot_lab(kernel, files={'table.json': json.dumps(table)},
+                      **machine(boot))
+        status, output = self.run_in_lab(
+            f'/lab/{RUNNER.name} {self.QEMU} /table.json',
+            boot.get('limit', 800))
+        if status:
+            self.log.error('the runner ended with status %d', status)
+        return read_results(output.splitlines())

@@ -296,3 +296,13 @@ class IommufdLabTest(QemuSystemTest):
             self.skipTest('something of the lab is not there; run: '
                           f'tests/lab/{" ".join([program.name, *args])}')
         return result.stdout.strip()
+
+
+class IommufdMainframeTest(IommufdLabTest):
+    """A test whose commands run in the lab of a mainframe."""
+
+    MACHINE = 's390-ccw-virtio'
+    OPTIONS = LAB / 'machine-s390x'
+    INSIDE = Path(BUILD_DIR).parent / 'on-s390x'
+    WORDS = 'console=ttysclp0 quiet panic=-1'
+    COMMAND_LIMIT = 120

@@ -12,16 +12,9 @@ import socket
 import threading
 import time
 
-from qemu_test.config import BUILD_DIR
-from qemu_test.iommufd_lab import LAB, IommufdLabTest
+from qemu_test.iommufd_lab import LAB, IommufdMainframeTest
 
 SUBCHANNEL = '0.0.0000'
-PARENT = f'/sys/bus/css/devices/{SUBCHANNEL}'
-MDEV = '/sys/bus/mdev/devices/5a1fa3c8-f0d5-4b38-9a01-93b1b0b3c0de'
-NODE = '/dev/vfio/devices/vfio0'
-QEMU = ('qemu-system-s390x -M s390-ccw-virtio -accel tcg -m 96M -nodefaults '
-        '-display none -S -object iommufd,id=iommufd0')
-DEVICE = f'-device vfio-ccw,iommufd=iommufd0,sysfsdev={MDEV}'
 # of the telnet protocol
 IAC, EOR, SB, SE = 255, 239, 250, 240
 TERMINAL_TYPE = bytes([IAC, SB, 24, 0]) + b'IBM-3278-2' + bytes([IAC, SE])
@@ -76,14 +69,8 @@ class Terminal(threading.Thread):
             self.socket.sendall(answer + END)
 
 
-class IommufdCcw(IommufdLabTest):
+class IommufdCcw(IommufdMainframeTest):
     """What the guest has from the device is what the device has sent."""
-
-    MACHINE = 's390-ccw-virtio'
-    OPTIONS = LAB / 'machine-s390x'
-    INSIDE = Path(BUILD_DIR).parent / 'on-s390x'
-    WORDS = 'console=ttysclp0 quiet panic=-1'
-    COMMAND_LIMIT = 120
 
     def boot(self):
         """A lab with a terminal; who is at that."""
@@ -128,48 +115,12 @@ class IommufdCcw(IommufdLabTest):
         output = self.succeed_in_lab(
             'for c in qmp_capabilities query-iommufd quit; do '
             'echo "{\\"execute\\": \\"$c\\"}"; done | '
-            f'{QEMU} -device vfio-pci,iommufd=iommufd0,host={device} '
-            '-qmp stdio')
+            'qemu-system-s390x -M s390-ccw-virtio -accel tcg -m 96M '
+            '-nodefaults -display none -S -object iommufd,id=iommufd0 '
+            f'-device vfio-pci,iommufd=iommufd0,host={device} -qmp stdio')
         self.assertIn(f'"host-device": "{device}"', output)
         self.assertRegex(output, r'"ioas": \d+')
 
-    def check_error(self, options, *words):
-        """What QEMU says when it cannot start."""
-        output = self.fail_in_lab(f'{QEMU} {options}')
-        for word in words:
-            self.assertIn(word, output)
-
-    def test_errors(self):
-        """Wrong devices, and one that is used or cannot be opened."""
-        self.boot()
-        self.check_error(DEVICE, f"Host device '{MDEV}' not found: No such")
-        self.check_error('-device vfio-ccw,iommufd=iommufd0',
-                         'no host device given: vfio-ccw needs sysfsdev=PATH')
-        self.check_error(f'-device vfio-ap,iommufd=iommufd0,sysfsdev={MDEV}',
-                         "No 'ap-bus' bus found for device 'vfio-ap'")
-        self.succeed_in_lab(f'ccw-guest --no-guest {SUBCHANNEL}')
-        self.check_error(DEVICE.replace(MDEV, PARENT),
-                         f": '{PARENT}' is not a device of vfio_ccw\n")
-        self.check_error(f'{DEVICE},fd=9 9<>/dev/null', '/dev/null')
-        self.succeed_in_lab(f'mv {NODE} /dev/vfio0')
-        self.check_error(DEVICE, f'{NODE} does not exist here, but the kernel '
-                         'provides it', 'No such file or directory')
-        self.succeed_in_lab(f'mv /dev/vfio0 {NODE}')
-        self.check_error(f'{DEVICE} {DEVICE}',
-                         'device is already assigned to this VM as ')
-        self.succeed_in_lab('sleep 1000 9<>/dev/vfio/0 >/dev/null 2>&1 &')
-        self.check_error(
-            DEVICE, 'IOMMU group 0 of the device is open through the legacy '
-            'interface', '(sleep) has /dev/vfio/0 open',
-            'Device or resource busy')
-        self.succeed_in_lab('killall sleep')
-        self.succeed_in_lab(
-            f'{QEMU} {DEVICE} >/dev/null 2>&1 & until ls -l /proc/$!/fd | '
-            f'grep -q {NODE}; do sleep 0.2; done')
-        self.check_error(DEVICE, 'device is probably in use, process ',
-                         'has its device node open')
-        self.succeed_in_lab('killall qemu-system-s390x; wait')
-
 
 if __name__ == '__main__':
-    IommufdLabTest.main()
+    IommufdCcw.main()
