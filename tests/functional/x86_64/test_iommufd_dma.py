@@ -58,6 +58,45 @@ class IommufdDma(IommufdLabTest):
         # Not a file that the kernel maps, wherever the node is
         self.check_dma('--ram device', kernel='newest')
 
+    def check_threads(self, ram, kernel='newest', huge=False):
+        """
+        Several threads map it, in chunks, and what stays where it is when the
+        machine is reset stays mapped.
+        """
+        output = self.check_dma(
+            f'--ram {ram} --size 256 --iommufd ,map-threads=3 '
+            '--option=-trace --option=vfio_iommufd_maps_add', kernel=kernel)
+        self.assertRegex(output, r'maps_add iova=0x0 size=0x10000000 mapped=5 '
+                         r'kept=0 threads=3 \(0\)')
+        # but for the second half of a huge page that the first MiB is in
+        self.assertRegex(output, r'maps_add iova=0x100000 size=0xff00000 '
+                         rf'mapped={int(huge)} kept=4 threads=1 \(0\)')
+        # before the first border, and across each
+        self.assertEqual(output.count('identical'), 4)
+
+    def test_threads_anonymous(self):
+        self.check_threads('anonymous', 'full')
+        self.check_threads('anonymous')
+
+    def test_threads_memfd(self):
+        self.check_threads('memfd', 'full')
+        self.check_threads('memfd')
+
+    def test_threads_hugetlbfs(self):
+        self.check_threads('hugetlbfs', huge=True)
+
+    def test_threads_mem_path(self):
+        self.check_threads('mem-path', huge=True)
+
+    def test_threads_private_memfd(self):
+        self.check_threads('memfd-private')
+
+    def test_threads_private_file(self):
+        self.check_threads('file-private')
+
+    def test_threads_device_node(self):
+        self.check_threads('device')
+
     def test_two_devices(self):
         self.check_dma(devices=(EDU, EDU2))
 

@@ -1,0 +1,417 @@
+/*
+ * What a container has mapped in its IOAS
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "exec/cpu-common.h"
+#include "hw/vfio/iommufd-maps.h"
+#include "migration/cpr.h"
+#include "qemu/atomic.h"
+#include "qemu/error-report.h"
+#include "qemu/host-utils.h"
+#include "qemu/mmap-alloc.h"
+#include "qemu/units.h"
+#include "system/iommufd-threads.h"
+#include "trace.h"
+
+/* What takes far longer to map than a thread to start */
+#define SMALLEST_CHUNK (64 * MiB)
+/* No IOMMU has larger pages */
+#define LARGEST_CHUNK GiB
+/* Some take longer than others, so there are several for each thread */
+#define CHUNKS 32
+/* What firmware of a PC changes is below */
+#define LEGACY_END MiB
+
+/* A mapping */
+typedef struct Piece {
+    VFIOIOMMUFDMemory memory;
+    /* is no longer in the memory of the machine */
+    bool stale;
+    /* while it is being mapped: the result, 1 if it was not tried yet */
+    int ret;
+} Piece;
+
+struct VFIOIOMMUFDMaps {
+    IOMMUFDBackend *be;
+    uint32_t ioas_id;
+    /*
+     * What was mapped between begin and commit, and is not unmapped yet.  What
+     * a vIOMMU maps is not among it.
+     */
+    GSequence *pieces;
+    bool changing;
+};
+
+static hwaddr end_of(const VFIOIOMMUFDMemory *memory)
+{
+    return memory->iova + memory->size;
+}
+
+static int compare(gconstpointer a, gconstpointer b, gpointer opaque)
+{
+    hwaddr x = ((const Piece *)a)->memory.iova;
+    hwaddr y = ((const Piece *)b)->memory.iova;
+
+    return x < y ? -1 : x > y;
+}
+
+VFIOIOMMUFDMaps *vfio_iommufd_maps_new(IOMMUFDBackend *be, uint32_t ioas_id)
+{
+    VFIOIOMMUFDMaps *maps = g_new0(VFIOIOMMUFDMaps, 1);
+
+    maps->be = be;
+    maps->ioas_id = ioas_id;
+    maps->pieces = g_sequence_new(g_free);
+    return maps;
+}
+
+void vfio_iommufd_maps_free(VFIOIOMMUFDMaps *maps)
+{
+    if (maps) {
+        g_sequence_free(maps->pieces);
+        g_free(maps);
+    }
+}
+
+/* The first piece that ends after an address */
+static GSequenceIter *first_after(VFIOIOMMUFDMaps *maps, hwaddr iova)
+{
+    Piece key = { .memory.iova = iova };
+    GSequenceIter *i = g_sequence_search(maps->pieces, &key, compare, NULL);
+    GSequenceIter *before = g_sequence_iter_prev(i);
+
+    if (!g_sequence_iter_is_begin(i)) {
+        const Piece *piece = g_sequence_get(before);
+
+        if (end_of(&piece->memory) > iova) {
+            return before;
+        }
+    }
+    return i;
+}
+
+/* The piece at an iterator if it begins before @end, and the next iterator */
+static Piece *next_before(GSequenceIter **i, hwaddr end)
+{
+    Piece *piece;
+
+    if (g_sequence_iter_is_end(*i)) {
+        return NULL;
+    }
+    piece = g_sequence_get(*i);
+    if (piece->memory.iova >= end) {
+        return NULL;
+    }
+    *i = g_sequence_iter_next(*i);
+    return piece;
+}
+
+static int unmap(VFIOIOMMUFDMaps *maps, hwaddr iova, uint64_t size)
+{
+    return iommufd_backend_unmap_dma(maps->be, maps->ioas_id, iova, size);
+}
+
+/*
+ * Mapping
+ */
+
+/* What has to be mapped, in ascending order, and how far that has come */
+typedef struct Job {
+    VFIOIOMMUFDMaps *maps;
+    GPtrArray *pieces;
+    unsigned next;
+    bool failed;
+} Job;
+
+static int map_piece(VFIOIOMMUFDMaps *maps, const VFIOIOMMUFDMemory *memory)
+{
+#if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
+    if (memory->fd >= 0) {
+        return iommufd_backend_map_file_dma(maps->be, maps->ioas_id,
+                                            memory->iova, memory->size,
+                                            memory->fd, memory->start,
+                                            memory->readonly);
+    }
+#endif
+    return iommufd_backend_map_dma(maps->be, maps->ioas_id, memory->iova,
+                                   memory->size,
+                                   (void *)(uintptr_t)memory->start,
+                                   memory->readonly);
+}
+
+static void *map_pieces(void *opaque)
+{
+    Job *job = opaque;
+    unsigned i;
+
+    /* They are taken in order, so none below one that fails is left out */
+    while (!qatomic_read(&job->failed) &&
+           (i = qatomic_fetch_inc(&job->next)) < job->pieces->len) {
+        Piece *piece = g_ptr_array_index(job->pieces, i);
+
+        piece->ret = map_piece(job->maps, &piece->memory);
+        if (piece->ret) {
+            qatomic_set(&job->failed, true);
+        }
+    }
+    return NULL;
+}
+
+/*
+ * Bytes of a page of the memory.  No two pieces have parts of the same: where
+ * they are mapped at a time, Linux can lose the huge page that it has reserved
+ * for a file.
+ */
+static uint64_t page_size(const VFIOIOMMUFDMemory *memory)
+{
+    ram_addr_t offset;
+    RAMBlock *block;
+
+    if (memory->fd >= 0) {
+        return qemu_fd_getpagesize(memory->fd);
+    }
+    block = qemu_ram_block_from_host((void *)(uintptr_t)memory->start, false,
+                                     &offset);
+    return block ? qemu_ram_pagesize(block) : qemu_real_host_page_size();
+}
+
+static void add_piece(Job *job, const VFIOIOMMUFDMemory *memory, hwaddr iova,
+                      hwaddr end)
+{
+    Piece *piece = g_new0(Piece, 1);
+
+    piece->memory = *memory;
+    piece->memory.iova = iova;
+    piece->memory.size = end - iova;
+    piece->memory.start += iova - memory->iova;
+    piece->ret = 1;
+    g_ptr_array_add(job->pieces, piece);
+}
+
+/* Adds the part of some memory between two addresses, as pieces */
+static void add_gap(Job *job, const VFIOIOMMUFDMemory *memory, hwaddr iova,
+                    hwaddr end)
+{
+    uint64_t page = page_size(memory);
+    hwaddr legacy_end = MAX(LEGACY_END, page);
+    uint64_t chunk = MIN(MAX(pow2floor((end - iova) / CHUNKS), SMALLEST_CHUNK),
+                         LARGEST_CHUNK);
+    bool one = (memory->iova - memory->start) & (page - 1);
+
+    if (!one && job->maps->changing && iova < legacy_end && end > legacy_end) {
+        add_piece(job, memory, iova, legacy_end);
+        iova = legacy_end;
+    }
+    if (!one && end - iova >= 2 * SMALLEST_CHUNK) {
+        chunk = MAX(chunk, page);
+        /* Large pages of the IOMMU are in one piece */
+        for (hwaddr next; end - iova > chunk; iova = next) {
+            next = QEMU_ALIGN_DOWN(iova, chunk) + chunk;
+            add_piece(job, memory, iova, next);
+        }
+    }
+    add_piece(job, memory, iova, end);
+}
+
+/* Is it, at the same addresses, a part of the memory? */
+static bool is_part(const VFIOIOMMUFDMemory *part,
+                    const VFIOIOMMUFDMemory *memory)
+{
+    return part->iova >= memory->iova && end_of(part) <= end_of(memory) &&
+           part->fd == memory->fd && part->readonly == memory->readonly &&
+           part->start - memory->start == part->iova - memory->iova;
+}
+
+/*
+ * Adds what is not mapped yet of the memory.  What is in its place but not in
+ * the machine any more goes, or is taken into @kept.
+ */
+static void find_gaps(Job *job, const VFIOIOMMUFDMemory *memory,
+                      GPtrArray *kept)
+{
+    VFIOIOMMUFDMaps *maps = job->maps;
+    GSequenceIter *i = first_after(maps, memory->iova);
+    GSequenceIter *here = i;
+    hwaddr iova = memory->iova;
+    Piece *piece;
+
+    for (; (piece = next_before(&i, end_of(memory))); here = i) {
+        if (!piece->stale) {
+            /* The kernel says what is wrong with it */
+            continue;
+        }
+        if (!is_part(&piece->memory, memory)) {
+            unmap(maps, piece->memory.iova, piece->memory.size);
+            g_sequence_remove(here);
+            continue;
+        }
+        if (piece->memory.iova > iova) {
+            add_gap(job, memory, iova, piece->memory.iova);
+        }
+        iova = end_of(&piece->memory);
+        piece->stale = false;
+        g_ptr_array_add(kept, piece);
+    }
+    if (iova < end_of(memory)) {
+        add_gap(job, memory, iova, end_of(memory));
+    }
+}
+
+/* After a failure nothing of it is mapped, or will be after the commit */
+static void undo(Job *job, GPtrArray *kept)
+{
+    for (unsigned i = 0; i < job->pieces->len; i++) {
+        Piece *piece = g_ptr_array_index(job->pieces, i);
+
+        if (!piece->ret) {
+            unmap(job->maps, piece->memory.iova, piece->memory.size);
+        }
+        g_free(piece);
+    }
+    for (unsigned i = 0; i < kept->len; i++) {
+        ((Piece *)g_ptr_array_index(kept, i))->stale = true;
+    }
+}
+
+static int result(const Job *job)
+{
+    for (unsigned i = 0; i < job->pieces->len; i++) {
+        const Piece *piece = g_ptr_array_index(job->pieces, i);
+
+        if (piece->ret) {
+            return piece->ret;
+        }
+    }
+    return 0;
+}
+
+int vfio_iommufd_maps_add(VFIOIOMMUFDMaps *maps,
+                          const VFIOIOMMUFDMemory *memory)
+{
+    g_autoptr(GPtrArray) pieces = g_ptr_array_new();
+    g_autoptr(GPtrArray) kept = g_ptr_array_new();
+    Job job = { .maps = maps, .pieces = pieces };
+    unsigned threads;
+    int ret;
+
+    if (cpr_is_incoming()) {
+        /* It is mapped */
+        return 0;
+    }
+#if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
+    if (memory->fd >= 0 && maps->be->no_map_file) {
+        /* Before what is mapped by address goes */
+        return -ENOTTY;
+    }
+#endif
+    if (!maps->changing && memory->size < 2 * SMALLEST_CHUNK) {
+        /* As often as the guest wants with a vIOMMU */
+        return map_piece(maps, memory);
+    }
+    if (!maps->changing) {
+        add_gap(&job, memory, memory->iova, end_of(memory));
+    } else {
+        find_gaps(&job, memory, kept);
+    }
+    threads = iommufd_threads_run(maps->be, memory->size < 2 * SMALLEST_CHUNK ?
+                                  1 : pieces->len, map_pieces, &job);
+    ret = result(&job);
+    trace_vfio_iommufd_maps_add(memory->iova, memory->size, pieces->len,
+                                kept->len, threads, ret);
+    if (ret) {
+        undo(&job, kept);
+        return ret;
+    }
+    for (unsigned i = 0; i < pieces->len; i++) {
+        Piece *piece = g_ptr_array_index(pieces, i);
+
+        if (maps->changing) {
+            g_sequence_insert_sorted(maps->pieces, piece, compare, NULL);
+        } else {
+            g_free(piece);
+        }
+    }
+    return 0;
+}
+
+/*
+ * Unmapping
+ */
+
+/* Are there pieces from one end of a range to the other, and all in use? */
+static bool is_whole(VFIOIOMMUFDMaps *maps, hwaddr iova, hwaddr end)
+{
+    GSequenceIter *i = first_after(maps, iova);
+    Piece *piece;
+
+    while ((piece = next_before(&i, end))) {
+        if (piece->memory.iova != iova || piece->stale) {
+            return false;
+        }
+        iova = end_of(&piece->memory);
+    }
+    return iova == end;
+}
+
+int vfio_iommufd_maps_remove(VFIOIOMMUFDMaps *maps, hwaddr iova, uint64_t size)
+{
+    hwaddr end = size == UINT64_MAX ? UINT64_MAX : iova + size;
+    bool later = maps->changing && is_whole(maps, iova, end);
+    GSequenceIter *i = first_after(maps, iova);
+    GSequenceIter *here = i;
+    Piece *piece;
+
+    for (; (piece = next_before(&i, end)); here = i) {
+        if (later) {
+            piece->stale = true;
+        } else if (piece->memory.iova >= iova &&
+                   end_of(&piece->memory) <= end) {
+            g_sequence_remove(here);
+        }
+    }
+    return later ? 0 : unmap(maps, iova, size);
+}
+
+void vfio_iommufd_maps_begin(VFIOIOMMUFDMaps *maps)
+{
+    maps->changing = true;
+}
+
+/* Unmaps what has become stale, neighbors at once */
+void vfio_iommufd_maps_commit(VFIOIOMMUFDMaps *maps)
+{
+    GSequenceIter *i = g_sequence_get_begin_iter(maps->pieces);
+    GSequenceIter *here = i;
+    hwaddr iova = 0, end = 0;
+    Piece *piece;
+    int ret;
+
+    maps->changing = false;
+    for (;; here = i) {
+        piece = next_before(&i, UINT64_MAX);
+        if (piece && !piece->stale) {
+            continue;
+        }
+        if (end && (!piece || piece->memory.iova != end)) {
+            ret = unmap(maps, iova, end - iova);
+            trace_vfio_iommufd_maps_unmap(iova, end - iova, ret);
+            if (ret) {
+                error_report("cannot unmap 0x%" HWADDR_PRIx " to 0x%"
+                             HWADDR_PRIx ": %s", iova, end - 1,
+                             strerror(-ret));
+            }
+            end = 0;
+        }
+        if (!piece) {
+            break;
+        }
+        iova = end ? iova : piece->memory.iova;
+        end = end_of(&piece->memory);
+        g_sequence_remove(here);
+    }
+}

@@ -1,0 +1,96 @@
+/*
+ * What a container has mapped in its IOAS
+ *
+ * Copyright (c) 2026 qemu-iommufd developers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef HW_VFIO_IOMMUFD_MAPS_H
+#define HW_VFIO_IOMMUFD_MAPS_H
+
+#include "exec/hwaddr.h"
+#include "system/iommufd.h"
+
+/*
+ * To map memory the kernel pins it, page by page, which is most of the time
+ * in which a VM with devices starts.  So large memory is mapped in chunks, by
+ * several threads; and what stays as it is while the memory of the machine
+ * changes around it stays mapped.  Firmware of a PC changes the first MiB
+ * several times, and each time all memory above it is in a section that was
+ * not there before.
+ *
+ * The kernel unmaps only whole mappings, so what is to stay has to be a
+ * mapping of its own.
+ */
+typedef struct VFIOIOMMUFDMaps VFIOIOMMUFDMaps;
+
+/**
+ * struct VFIOIOMMUFDMemory - memory that is to be mapped
+ * @iova: the first I/O virtual address
+ * @size: bytes
+ * @fd: the file that it is mapped by, -1 if it is by address
+ * @start: offset in the file, or the address in this process
+ * @readonly: devices can only read it
+ */
+typedef struct VFIOIOMMUFDMemory {
+    hwaddr iova;
+    uint64_t size;
+    int fd;
+    uint64_t start;
+    bool readonly;
+} VFIOIOMMUFDMemory;
+
+/**
+ * vfio_iommufd_maps_new: begin to keep an account of mappings
+ * @be: the iommufd, which lives longer
+ * @ioas_id: the IOAS in it, where nothing is mapped yet
+ *
+ * Returns: what vfio_iommufd_maps_free() frees.
+ */
+VFIOIOMMUFDMaps *vfio_iommufd_maps_new(IOMMUFDBackend *be, uint32_t ioas_id);
+
+/**
+ * vfio_iommufd_maps_free: forget mappings, which stay
+ * @maps: the account, or NULL
+ */
+void vfio_iommufd_maps_free(VFIOIOMMUFDMaps *maps);
+
+/**
+ * vfio_iommufd_maps_begin: the memory of the machine changes from now on
+ * @maps: the account
+ *
+ * What is unmapped until vfio_iommufd_maps_commit() stays in the IOAS until
+ * something else takes its place, or until then.
+ */
+void vfio_iommufd_maps_begin(VFIOIOMMUFDMaps *maps);
+
+/**
+ * vfio_iommufd_maps_commit: the memory of the machine is as it will be
+ * @maps: the account
+ */
+void vfio_iommufd_maps_commit(VFIOIOMMUFDMaps *maps);
+
+/**
+ * vfio_iommufd_maps_add: map memory
+ * @maps: the account
+ * @memory: what is to be mapped
+ *
+ * Returns: 0, or a negative errno, the one of the lowest address that cannot
+ * be mapped.  Then nothing of it is.
+ */
+int vfio_iommufd_maps_add(VFIOIOMMUFDMaps *maps,
+                          const VFIOIOMMUFDMemory *memory);
+
+/**
+ * vfio_iommufd_maps_remove: unmap memory
+ * @maps: the account
+ * @iova: the first I/O virtual address
+ * @size: bytes, or UINT64_MAX for everything
+ *
+ * Returns: 0, also where nothing is mapped, or a negative errno.
+ */
+int vfio_iommufd_maps_remove(VFIOIOMMUFDMaps *maps, hwaddr iova,
+                             uint64_t size);
+
+#endif
