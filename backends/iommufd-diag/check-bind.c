@@ -118,9 +118,12 @@ IOMMUFDFinding *check_bind_busy(const Facts *facts)
         return NULL;
     }
     for (size_t i = 0; failure && i < failure->n_others; i++) {
-        if (facts_device(facts, &failure->others[i]) == device) {
+        const IOMMUFDDevice *other = &failure->others[i];
+
+        if (facts_device(facts, other) == device) {
+            /* By path both have the same name */
             return finding_device_busy_same_vm(facts->err, facts->who,
-                                               failure->others[i].name);
+                                               other->id ?: other->name);
         }
     }
     /* PCI counts who uses the device; a node may be open without a use */

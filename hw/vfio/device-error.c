@@ -40,6 +40,7 @@ IOMMUFDDevice vfio_iommufd_device(const VFIODevice *vbasedev)
         .fd = vbasedev->fd,
         .iommufd = iommufd_id(vbasedev->iommufd),
         .space = address_space_of(vbasedev),
+        .id = vbasedev->dev->id,
     };
 }
 
@@ -55,9 +56,6 @@ static void error_of_device(Error **errp, const VFIODevice *vbasedev,
     /* The devices of the VM that work already */
     QLIST_FOREACH(other, &vfio_device_list, global_next) {
         IOMMUFDDevice item = vfio_iommufd_device(other);
-
-        /* As the user calls it: the same host device has the same name */
-        item.name = other->dev->id ?: item.name;
         g_array_append_val(others, item);
     }
     failure.iommufd = vbasedev->iommufd->fd;

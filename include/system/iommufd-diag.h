@@ -87,11 +87,12 @@ typedef enum IOMMUFDStage {
 
 /**
  * struct IOMMUFDDevice - a device of the VM
- * @name: how the user knows it
+ * @name: how the user knows it, which is the same for the same host device
  * @sysfsdev: its directory in sysfs; NULL to learn it from @fd
  * @fd: descriptor of its VFIO device node, -1 if it has none
  * @iommufd: id of its iommufd object, NULL for the legacy VFIO container
  * @space: its address space, to be compared only
+ * @id: its id in QEMU, or NULL
  */
 typedef struct IOMMUFDDevice {
     const char *name;
@@ -99,6 +100,7 @@ typedef struct IOMMUFDDevice {
     int fd;
     const char *iommufd;
     const void *space;
+    const char *id;
 } IOMMUFDDevice;
 
 /* Whose locked memory the pinned memory counts as */
