@@ -40,11 +40,15 @@ unsigned iommufd_threads_run(const IOMMUFDBackend *be, unsigned most,
                              void *(*run)(void *), void *opaque)
 {
     unsigned threads = MIN(map_threads(be), most);
-    g_autofree GThread **started = g_new0(GThread *, threads + 1);
+    g_autofree GThread **started = g_new0(GThread *, threads);
     unsigned n = 1;
     sigset_t all, before;
 
-    if (threads > 1 && be->map_context) {
+    if (threads < 2) {
+        run(opaque);
+        return 1;
+    }
+    if (be->map_context) {
         run_in_context(be->map_context, threads, run, opaque);
         return threads;
     }

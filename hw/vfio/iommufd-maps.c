@@ -26,6 +26,8 @@
 #define CHUNKS 32
 /* What firmware of a PC changes is below */
 #define LEGACY_END MiB
+/* Mapping what is smaller costs no more than an account of it */
+#define SMALLEST_KEPT (16 * MiB)
 
 /* A mapping */
 typedef struct Piece {
@@ -41,9 +43,11 @@ struct VFIOIOMMUFDMaps {
     uint32_t ioas_id;
     /*
      * What was mapped between begin and commit, and is not unmapped yet.  What
-     * a vIOMMU maps is not among it.
+     * a vIOMMU or virtio-mem maps is not among it: it is small, and many.
      */
     GSequence *pieces;
+    /* is any of them stale? */
+    bool stale;
     bool changing;
 };
 
@@ -276,6 +280,7 @@ static void undo(Job *job, GPtrArray *kept)
     for (unsigned i = 0; i < kept->len; i++) {
         ((Piece *)g_ptr_array_index(kept, i))->stale = true;
     }
+    job->maps->stale |= kept->len;
 }
 
 static int result(const Job *job)
@@ -330,7 +335,7 @@ int vfio_iommufd_maps_add(VFIOIOMMUFDMaps *maps,
     for (unsigned i = 0; i < pieces->len; i++) {
         Piece *piece = g_ptr_array_index(pieces, i);
 
-        if (maps->changing) {
+        if (maps->changing && memory->size >= SMALLEST_KEPT) {
             g_sequence_insert_sorted(maps->pieces, piece, compare, NULL);
         } else {
             g_free(piece);
@@ -366,6 +371,7 @@ int vfio_iommufd_maps_remove(VFIOIOMMUFDMaps *maps, hwaddr iova, uint64_t size)
     GSequenceIter *here = i;
     Piece *piece;
 
+    maps->stale |= later;
     for (; (piece = next_before(&i, end)); here = i) {
         if (later) {
             piece->stale = true;
@@ -392,6 +398,10 @@ void vfio_iommufd_maps_commit(VFIOIOMMUFDMaps *maps)
     int ret;
 
     maps->changing = false;
+    if (!maps->stale) {
+        return;
+    }
+    maps->stale = false;
     for (;; here = i) {
         piece = next_before(&i, UINT64_MAX);
         if (piece && !piece->stale) {
