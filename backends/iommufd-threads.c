@@ -39,7 +39,8 @@ static void run_in_context(ThreadContext *context, unsigned threads,
 unsigned iommufd_threads_run(const IOMMUFDBackend *be, unsigned most,
                              void *(*run)(void *), void *opaque)
 {
-    unsigned threads = MIN(map_threads(be), most);
+    /* How many CPUs there are is read in a file, not for each BAR */
+    unsigned threads = most < 2 ? 1 : MIN(map_threads(be), most);
     g_autofree GThread **started = g_new0(GThread *, threads);
     unsigned n = 1;
     sigset_t all, before;
