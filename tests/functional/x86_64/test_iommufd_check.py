@@ -112,7 +112,7 @@ class IommufdCheck(IommufdLabTest):
         state = ('find /dev /sys/devices /sys/module -type f -o -type l | wc;'
                  ' ls -lR /dev')
         # When the test itself has last written to its terminal
-        written = re.compile(r'\w+ +\d+ \d+:\d+ (?=tty$)', re.M)
+        written = re.compile(r'\w+ +\d+ \d+:\d+ (?=tty(?:S0)?$)', re.M)
         before = written.sub('', self.succeed_in_lab(state))
         self.succeed_in_lab('qemu-iommufd check')
         self.assertEqual(written.sub('', self.succeed_in_lab(state)), before)
