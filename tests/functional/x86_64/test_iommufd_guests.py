@@ -23,7 +23,7 @@ MIB = 1 << 20
 class IommufdGuests(IommufdLabTest):
     """What a guest reads and writes is what is on the device."""
 
-    COMMAND_LIMIT = 300
+    COMMAND_LIMIT = 900
     KERNEL = os.environ.get('IOMMUFD_LAB_KERNEL', 'drivers')
 
     def boot(self, *options):
