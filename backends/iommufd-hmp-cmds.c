@@ -42,6 +42,8 @@ static void print_kernel(Monitor *mon, const IOMMUFDKernelInfo *kernel)
 
 static void print_device(Monitor *mon, const IOMMUFDDeviceInfo *device)
 {
+    const uint8List *bar;
+
     monitor_printf(mon, "  %s \"%s\": host device %s, devid %" PRIu32
                    ", IOAS %" PRIu32, device->driver, device->id ?: "",
                    device->host_device ?: "unknown", device->devid,
@@ -51,6 +53,13 @@ static void print_device(Monitor *mon, const IOMMUFDDeviceInfo *device)
     }
     monitor_printf(mon, "\n    dirty tracking: %s\n",
                    yes_no(device->dirty_tracking));
+    if (device->reachable_bars) {
+        monitor_printf(mon, "    BARs reachable by DMA:");
+        for (bar = device->reachable_bars; bar; bar = bar->next) {
+            monitor_printf(mon, " %" PRIu8, bar->value);
+        }
+        monitor_printf(mon, "\n");
+    }
 }
 
 static void print_object(Monitor *mon, const IOMMUFDObjectInfo *object)

@@ -146,8 +146,21 @@ IOMMUFDFinding *check_map_bar(const Facts *facts)
 {
     const IOMMUFDMap *map = facts->failure->map;
 
-    return map->device_memory ?
-           finding_pci_bar_unmapped(facts->err, map->region) : NULL;
+    if (!map->device_memory) {
+        return NULL;
+    }
+    switch (map->export) {
+    case IOMMUFD_EXPORT_DONE:
+        return finding_pci_bar_map(facts->err, map->region);
+    case IOMMUFD_EXPORT_FAILED:
+        return facts->err == ENOTTY ?
+               finding_pci_bar_kernel(facts->err, map->region) :
+               facts->err == EOPNOTSUPP ?
+               finding_pci_bar_driver(facts->err, map->region) :
+               finding_pci_bar_export(facts->err, map->region);
+    default:
+        return finding_pci_bar_unmapped(facts->err, map->region);
+    }
 }
 
 IOMMUFDFinding *check_map_backing(const Facts *facts)

@@ -8,6 +8,10 @@
 
 #include "qemu/osdep.h"
 #include "exec/cpu-common.h"
+#if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
+#include "hw/vfio/bar-dma-buf.h"
+#endif
+#include "hw/vfio/iommufd-compat.h"
 #include "hw/vfio/iommufd-maps.h"
 #include "migration/cpr.h"
 #include "qemu/atomic.h"
@@ -16,6 +20,7 @@
 #include "qemu/mmap-alloc.h"
 #include "qemu/units.h"
 #include "system/iommufd-threads.h"
+#include "system/runstate.h"
 #include "trace.h"
 
 /* What takes far longer to map than a thread to start */
@@ -34,6 +39,8 @@ typedef struct Piece {
     VFIOIOMMUFDMemory memory;
     /* is no longer in the memory of the machine */
     bool stale;
+    /* memory of a device that is in the machine, but not mapped now */
+    bool absent;
     /* while it is being mapped: the result, 1 if it was not tried yet */
     int ret;
 } Piece;
@@ -42,14 +49,22 @@ struct VFIOIOMMUFDMaps {
     IOMMUFDBackend *be;
     uint32_t ioas_id;
     /*
-     * What was mapped between begin and commit, and is not unmapped yet.  What
-     * a vIOMMU or virtio-mem maps is not among it: it is small, and many.
+     * What was mapped between begin and commit, and is not unmapped yet, and
+     * all memory of devices.  What else a vIOMMU or virtio-mem maps is not
+     * among it: it is small, and many.
      */
     GSequence *pieces;
     /* is any of them stale? */
     bool stale;
     bool changing;
+    /* does the memory of devices wait until the machine runs? */
+    bool waits;
+    VMChangeStateEntry *running;
+    QLIST_ENTRY(VFIOIOMMUFDMaps) next;
 };
+
+static QLIST_HEAD(, VFIOIOMMUFDMaps) all_maps =
+    QLIST_HEAD_INITIALIZER(all_maps);
 
 static hwaddr end_of(const VFIOIOMMUFDMemory *memory)
 {
@@ -62,24 +77,6 @@ static int compare(gconstpointer a, gconstpointer b, gpointer opaque)
     hwaddr y = ((const Piece *)b)->memory.iova;
 
     return x < y ? -1 : x > y;
-}
-
-VFIOIOMMUFDMaps *vfio_iommufd_maps_new(IOMMUFDBackend *be, uint32_t ioas_id)
-{
-    VFIOIOMMUFDMaps *maps = g_new0(VFIOIOMMUFDMaps, 1);
-
-    maps->be = be;
-    maps->ioas_id = ioas_id;
-    maps->pieces = g_sequence_new(g_free);
-    return maps;
-}
-
-void vfio_iommufd_maps_free(VFIOIOMMUFDMaps *maps)
-{
-    if (maps) {
-        g_sequence_free(maps->pieces);
-        g_free(maps);
-    }
 }
 
 /* The first piece that ends after an address */
@@ -201,11 +198,11 @@ static void add_piece(Job *job, const VFIOIOMMUFDMemory *memory, hwaddr iova,
 static void add_gap(Job *job, const VFIOIOMMUFDMemory *memory, hwaddr iova,
                     hwaddr end)
 {
-    uint64_t page = page_size(memory);
+    uint64_t page = memory->device ? 1 : page_size(memory);
     hwaddr legacy_end = MAX(LEGACY_END, page);
     uint64_t chunk = MIN(MAX(pow2floor((end - iova) / CHUNKS), SMALLEST_CHUNK),
                          LARGEST_CHUNK);
-    bool one = (memory->iova - memory->start) & (page - 1);
+    bool one = memory->device || (memory->iova - memory->start) & (page - 1);
 
     if (!one && job->maps->changing && iova < legacy_end && end > legacy_end) {
         add_piece(job, memory, iova, legacy_end);
@@ -295,38 +292,81 @@ static int result(const Job *job)
     return 0;
 }
 
+/*
+ * Has the kernel export the memory of a device.  Returns 1 if it has, or it is
+ * other memory, 0 if it should not, or a negative errno.
+ */
+static int export_device_memory(VFIOIOMMUFDMemory *memory)
+{
+#if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
+    int fd = memory->device ? vfio_bar_dma_buf(memory->device) : -ENOENT;
+
+    if (fd >= 0) {
+        memory->start -=
+            (uintptr_t)memory_region_get_ram_ptr(memory->device);
+        memory->fd = fd;
+        return 1;
+    }
+    memory->device = NULL;
+    return fd == -ENOENT ? 1 : fd == -ECANCELED ? 0 : fd;
+#else
+    return 1;
+#endif
+}
+
+static void wait_for_machine(VFIOIOMMUFDMaps *maps,
+                             const VFIOIOMMUFDMemory *memory)
+{
+    Piece *piece = g_new0(Piece, 1);
+
+    piece->memory = *memory;
+    piece->absent = true;
+    maps->waits = true;
+    g_sequence_insert_sorted(maps->pieces, piece, compare, NULL);
+}
+
 int vfio_iommufd_maps_add(VFIOIOMMUFDMaps *maps,
-                          const VFIOIOMMUFDMemory *memory)
+                          const VFIOIOMMUFDMemory *wanted)
 {
     g_autoptr(GPtrArray) pieces = g_ptr_array_new();
     g_autoptr(GPtrArray) kept = g_ptr_array_new();
     Job job = { .maps = maps, .pieces = pieces };
+    VFIOIOMMUFDMemory memory = *wanted;
     unsigned threads;
     int ret;
 
+    ret = export_device_memory(&memory);
+    if (ret <= 0) {
+        return ret;
+    }
+    if (memory.device && (maps->waits || cpr_is_incoming())) {
+        wait_for_machine(maps, &memory);
+        return 0;
+    }
     if (cpr_is_incoming()) {
         /* It is mapped */
         return 0;
     }
 #if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
-    if (memory->fd >= 0 && maps->be->no_map_file) {
+    if (memory.fd >= 0 && maps->be->no_map_file) {
         /* Before what is mapped by address goes */
         return -ENOTTY;
     }
 #endif
-    if (!maps->changing && memory->size < 2 * SMALLEST_CHUNK) {
+    if (!maps->changing && !memory.device &&
+        memory.size < 2 * SMALLEST_CHUNK) {
         /* As often as the guest wants with a vIOMMU */
-        return map_piece(maps, memory);
+        return map_piece(maps, &memory);
     }
     if (!maps->changing) {
-        add_gap(&job, memory, memory->iova, end_of(memory));
+        add_gap(&job, &memory, memory.iova, end_of(&memory));
     } else {
-        find_gaps(&job, memory, kept);
+        find_gaps(&job, &memory, kept);
     }
-    threads = iommufd_threads_run(maps->be, memory->size < 2 * SMALLEST_CHUNK ?
+    threads = iommufd_threads_run(maps->be, memory.size < 2 * SMALLEST_CHUNK ?
                                   1 : pieces->len, map_pieces, &job);
     ret = result(&job);
-    trace_vfio_iommufd_maps_add(memory->iova, memory->size, pieces->len,
+    trace_vfio_iommufd_maps_add(memory.iova, memory.size, pieces->len,
                                 kept->len, threads, ret);
     if (ret) {
         undo(&job, kept);
@@ -335,7 +375,8 @@ int vfio_iommufd_maps_add(VFIOIOMMUFDMaps *maps,
     for (unsigned i = 0; i < pieces->len; i++) {
         Piece *piece = g_ptr_array_index(pieces, i);
 
-        if (maps->changing && memory->size >= SMALLEST_KEPT) {
+        if (memory.device ||
+            (maps->changing && memory.size >= SMALLEST_KEPT)) {
             g_sequence_insert_sorted(maps->pieces, piece, compare, NULL);
         } else {
             g_free(piece);
@@ -348,14 +389,18 @@ int vfio_iommufd_maps_add(VFIOIOMMUFDMaps *maps,
  * Unmapping
  */
 
-/* Are there pieces from one end of a range to the other, and all in use? */
+/*
+ * Are there pieces from one end of a range to the other, and all in use?  Of
+ * the memory of devices none stays: the kernel may have unmapped it.
+ */
 static bool is_whole(VFIOIOMMUFDMaps *maps, hwaddr iova, hwaddr end)
 {
     GSequenceIter *i = first_after(maps, iova);
     Piece *piece;
 
     while ((piece = next_before(&i, end))) {
-        if (piece->memory.iova != iova || piece->stale) {
+        if (piece->memory.iova != iova || piece->stale ||
+            piece->memory.device) {
             return false;
         }
         iova = end_of(&piece->memory);
@@ -423,5 +468,123 @@ void vfio_iommufd_maps_commit(VFIOIOMMUFDMaps *maps)
         iova = end ? iova : piece->memory.iova;
         end = end_of(&piece->memory);
         g_sequence_remove(here);
+    }
+}
+
+/*
+ * Memory of devices
+ */
+
+static void map_again(VFIOIOMMUFDMaps *maps, Piece *piece)
+{
+    const VFIOIOMMUFDMemory *memory = &piece->memory;
+    int ret = map_piece(maps, memory);
+
+    trace_vfio_iommufd_maps_again(memory_region_name(memory->device),
+                                  memory->iova, memory->size, ret);
+    if (ret) {
+        warn_report("other devices cannot reach '%s' by DMA any more, it "
+                    "cannot be mapped again: %s",
+                    memory_region_name(memory->device), strerror(-ret));
+    }
+    piece->absent = ret;
+}
+
+static void machine_runs(void *opaque, bool running, RunState state)
+{
+    VFIOIOMMUFDMaps *maps = opaque;
+    GSequenceIter *i = g_sequence_get_begin_iter(maps->pieces);
+    Piece *piece;
+
+    if (!running || !maps->waits) {
+        return;
+    }
+    maps->waits = false;
+    while ((piece = next_before(&i, UINT64_MAX))) {
+        if (piece->absent) {
+            map_again(maps, piece);
+        }
+    }
+}
+
+void vfio_iommufd_maps_set_aside(IOMMUFDBackend *be)
+{
+    VFIOIOMMUFDMaps *maps;
+    GSequenceIter *i;
+    Piece *piece;
+
+    QLIST_FOREACH(maps, &all_maps, next) {
+        if (maps->be != be) {
+            continue;
+        }
+        i = g_sequence_get_begin_iter(maps->pieces);
+        while ((piece = next_before(&i, UINT64_MAX))) {
+            if (piece->memory.device && !piece->absent) {
+                unmap(maps, piece->memory.iova, piece->memory.size);
+                piece->absent = true;
+                maps->waits = true;
+            }
+        }
+    }
+}
+
+void vfio_iommufd_maps_renew(const Object *device)
+{
+    VFIOIOMMUFDMaps *maps;
+    GSequenceIter *i;
+    Piece *piece;
+
+    QLIST_FOREACH(maps, &all_maps, next) {
+        i = g_sequence_get_begin_iter(maps->pieces);
+        while ((piece = next_before(&i, UINT64_MAX))) {
+            if (piece->memory.device && !maps->waits &&
+                memory_region_owner(piece->memory.device) == device) {
+                unmap(maps, piece->memory.iova, piece->memory.size);
+                map_again(maps, piece);
+            }
+        }
+    }
+}
+
+bool vfio_iommufd_maps_has(const MemoryRegion *device_memory)
+{
+    VFIOIOMMUFDMaps *maps;
+    GSequenceIter *i;
+    Piece *piece;
+
+    QLIST_FOREACH(maps, &all_maps, next) {
+        i = g_sequence_get_begin_iter(maps->pieces);
+        while ((piece = next_before(&i, UINT64_MAX))) {
+            if (piece->memory.device == device_memory && !piece->absent) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/*
+ * The account
+ */
+
+VFIOIOMMUFDMaps *vfio_iommufd_maps_new(IOMMUFDBackend *be, uint32_t ioas_id)
+{
+    VFIOIOMMUFDMaps *maps = g_new0(VFIOIOMMUFDMaps, 1);
+
+    maps->be = be;
+    maps->ioas_id = ioas_id;
+    maps->pieces = g_sequence_new(g_free);
+    maps->running = qemu_add_vm_change_state_handler(machine_runs, maps);
+    QLIST_INSERT_HEAD(&all_maps, maps, next);
+    return maps;
+}
+
+void vfio_iommufd_maps_free(VFIOIOMMUFDMaps *maps)
+{
+    if (maps) {
+        QLIST_REMOVE(maps, next);
+        qemu_del_vm_change_state_handler(maps->running);
+        g_sequence_free(maps->pieces);
+        g_free(maps);
     }
 }

@@ -12,6 +12,7 @@
 #include "hw/vfio/iommufd-props.h"
 #include "hw/vfio/iommufd-query.h"
 #if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
+#include "hw/vfio/bar-dma-buf.h"
 #include "vfio-iommufd.h"
 #endif
 
@@ -36,6 +37,9 @@ static IOMMUFDDeviceInfo *query_device(VFIODevice *vbasedev)
     info->has_hwpt = vbasedev->hwpt;
     info->hwpt = vbasedev->hwpt ? vbasedev->hwpt->hwpt_id : 0;
     info->dirty_tracking = vbasedev->iommu_dirty_tracking;
+#if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
+    info->reachable_bars = vfio_bars_reachable(vbasedev);
+#endif
     return info;
 }
 

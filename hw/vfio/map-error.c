@@ -19,6 +19,7 @@
 #include "system/iommufd-error.h"
 #include "qemu/main-loop.h"
 #if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
+#include "hw/vfio/bar-dma-buf.h"
 #include "vfio-iommufd.h"
 #endif
 
@@ -170,6 +171,18 @@ static void add_backing(MapFailure *f, MemoryRegion *mr, void *vaddr,
     }
 }
 
+static IOMMUFDExport export_of(MemoryRegion *mr)
+{
+#if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
+    int fd = vfio_bar_dma_buf(mr);
+
+    return fd >= 0 ? IOMMUFD_EXPORT_DONE :
+           fd == -ENOENT ? IOMMUFD_EXPORT_NONE : IOMMUFD_EXPORT_FAILED;
+#else
+    return IOMMUFD_EXPORT_NONE;
+#endif
+}
+
 static MapFailure *map_failure_new(VFIOAnyContainer *bcontainer,
                                    MemoryRegion *mr, hwaddr iova,
                                    uint64_t size, void *vaddr, bool readonly,
@@ -193,6 +206,7 @@ static MapFailure *map_failure_new(VFIOAnyContainer *bcontainer,
         .n_ranges = f->ranges->len,
         .page_size = bcontainer->pgsizes & -bcontainer->pgsizes,
     };
+    f->map.export = f->map.device_memory ? export_of(mr) : IOMMUFD_EXPORT_NONE;
     add_backing(f, mr, vaddr, size);
     add_devices(f, container);
     f->failure = (IOMMUFDFailure) {

@@ -116,6 +116,13 @@ typedef struct IOMMUFDRange {
     uint64_t last;
 } IOMMUFDRange;
 
+/* Whether the memory of a device is there as a dma-buf */
+typedef enum IOMMUFDExport {
+    IOMMUFD_EXPORT_NONE, /* QEMU has not asked for it */
+    IOMMUFD_EXPORT_FAILED,
+    IOMMUFD_EXPORT_DONE,
+} IOMMUFDExport;
+
 /**
  * struct IOMMUFDMap - guest memory that could not be mapped for DMA
  * @region: name of the guest's memory region
@@ -123,6 +130,7 @@ typedef struct IOMMUFDRange {
  * @size: bytes
  * @readonly: the mapping was to be read-only
  * @device_memory: the memory is a BAR of another assigned device
+ * @export: what has come of having the kernel export it
  * @total: bytes of all memory that the VM has to map in this IOAS
  * @unpopulated: bytes of the memory without a page, UINT64_MAX if not known
  * @backing_page: bytes of a page of the memory, 0 if not known
@@ -141,6 +149,7 @@ typedef struct IOMMUFDMap {
     uint64_t size;
     bool readonly;
     bool device_memory;
+    IOMMUFDExport export;
     uint64_t total;
     uint64_t unpopulated;
     uint64_t backing_page;

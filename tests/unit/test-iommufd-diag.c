@@ -1435,6 +1435,9 @@ static IOMMUFDFinding *diagnose_map(const char *root, const IOMMUFDMap *map,
     return iommufd_diagnose(root, &failure);
 }
 
+#define UNREACHABLE "other devices cannot reach '0000:00:06.0 BAR 0' by DMA: "
+#define HARMLESS "; this is harmless unless devices talk to each other directly"
+
 static void check_map(const char *root, const IOMMUFDMap *map, int err,
                       IOMMUFDCause cause, const char *message,
                       const char *remedy)
@@ -1675,11 +1678,22 @@ static void test_map_backing(void)
 
     map.region = "0000:00:06.0 BAR 0";
     map.device_memory = true;
-    check_map(root, &map, EFAULT, IOMMUFD_CAUSE_PCI_BAR,
-              "other devices cannot reach '0000:00:06.0 BAR 0' by DMA: "
+    check_map(root, &map, EFAULT, IOMMUFD_CAUSE_PCI_BAR, UNREACHABLE
               "iommufd maps the memory of devices only through dma-buf, which "
-              "this QEMU does not use; this is harmless unless devices talk to "
-              "each other directly", NULL);
+              "this QEMU does not use" HARMLESS, NULL);
+    map.export = IOMMUFD_EXPORT_FAILED;
+    check_map(root, &map, ENOTTY, IOMMUFD_CAUSE_PCI_BAR, UNREACHABLE
+              "the kernel does not export the memory of devices (Linux before "
+              "6.19, or without CONFIG_PCI_P2PDMA)" HARMLESS, NULL);
+    check_map(root, &map, EOPNOTSUPP, IOMMUFD_CAUSE_PCI_BAR, UNREACHABLE
+              "the driver of the device in the host does not export its memory"
+              HARMLESS, NULL);
+    check_map(root, &map, EINVAL, IOMMUFD_CAUSE_PCI_BAR, UNREACHABLE
+              "the kernel does not export this memory" HARMLESS, NULL);
+    map.export = IOMMUFD_EXPORT_DONE;
+    check_map(root, &map, EINVAL, IOMMUFD_CAUSE_PCI_BAR, UNREACHABLE
+              "iommufd does not map what the kernel exports of it" HARMLESS,
+              NULL);
     host_free(root);
 }
 

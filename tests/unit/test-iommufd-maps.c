@@ -10,10 +10,15 @@
 #include <sys/vfs.h>
 #include <linux/magic.h>
 #include "exec/cpu-common.h"
+#if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
+#include "hw/vfio/bar-dma-buf.h"
+#endif
+#include "hw/vfio/iommufd-compat.h"
 #include "hw/vfio/iommufd-maps.h"
 #include "migration/cpr.h"
 #include "qemu/thread-context.h"
 #include "qemu/units.h"
+#include "system/runstate.h"
 
 #define IOAS 7
 #define MEMORY_FD 1001
@@ -159,6 +164,50 @@ void thread_context_create_thread(ThreadContext *tc, QemuThread *thread,
 {
     in_context++;
     qemu_thread_create(thread, name, start_routine, arg, mode);
+}
+
+/* The machine */
+static VMChangeStateHandler *when_it_runs;
+static void *maps_when_it_runs;
+
+VMChangeStateEntry *
+qemu_add_vm_change_state_handler(VMChangeStateHandler *cb, void *opaque)
+{
+    when_it_runs = cb;
+    maps_when_it_runs = opaque;
+    return opaque;
+}
+
+void qemu_del_vm_change_state_handler(VMChangeStateEntry *e)
+{
+    g_assert(e == maps_when_it_runs);
+    when_it_runs = NULL;
+}
+
+/* Memory of two devices, each at an address of its own */
+static MemoryRegion bars[2];
+static Object owners[2];
+/* Their descriptors, or why there are none */
+static int dma_bufs[2];
+
+int vfio_bar_dma_buf(MemoryRegion *mr)
+{
+    return dma_bufs[mr - bars];
+}
+
+void *memory_region_get_ram_ptr(MemoryRegion *mr)
+{
+    return (void *)(uintptr_t)(VA + (mr - bars + 1) * TiB);
+}
+
+const char *memory_region_name(const MemoryRegion *mr)
+{
+    return mr == bars ? "BAR of one" : "BAR of other";
+}
+
+Object *memory_region_owner(MemoryRegion *mr)
+{
+    return &owners[mr - bars];
 }
 
 /*
@@ -627,6 +676,174 @@ static void test_random(void)
     end(&f);
 }
 
+#if BY_FILE
+
+/* Adds 64 KiB of the memory of a device, from an offset on */
+static int add_bar(Fixture *f, hwaddr iova, int bar, uint64_t offset)
+{
+    return vfio_iommufd_maps_add(f->maps, &(VFIOIOMMUFDMemory) {
+        iova, 64 * KiB, -1,
+        (uintptr_t)memory_region_get_ram_ptr(&bars[bar]) + offset, false,
+        &bars[bar],
+    });
+}
+
+static void check_bar(unsigned n, hwaddr iova, int fd, uint64_t offset)
+{
+    const VFIOIOMMUFDMemory *memory = &g_array_index(mapped, VFIOIOMMUFDMemory,
+                                                     n);
+
+    g_assert_cmpuint(n, <, mapped->len);
+    g_assert_cmphex(memory->iova, ==, iova);
+    g_assert_cmphex(memory->size, ==, 64 * KiB);
+    g_assert_cmpint(memory->fd, ==, fd);
+    g_assert_cmphex(memory->start, ==, offset);
+}
+
+/* What a device reaches by the file that the kernel exports */
+static void test_device_memory(void)
+{
+    Fixture f;
+
+    begin(&f, 4, 4 * KiB);
+    dma_bufs[0] = 70;
+    vfio_iommufd_maps_begin(f.maps);
+    add(&f, 0, 256 * MiB - 1);
+    vfio_iommufd_maps_commit(f.maps);
+
+    /* in the place of what goes at the same time, and not as RAM of a file */
+    vfio_iommufd_maps_begin(f.maps);
+    drop(&f, 0, 256 * MiB - 1);
+    g_assert_cmpint(add_bar(&f, 16 * MiB, 0, 0x3000), ==, 0);
+    vfio_iommufd_maps_commit(f.maps);
+    check_bytes(64 * KiB);
+    check_bar(0, 16 * MiB, 70, 0x3000);
+    g_assert_true(vfio_iommufd_maps_has(&bars[0]));
+    g_assert_false(vfio_iommufd_maps_has(&bars[1]));
+
+    /* it comes back at once: the kernel may have unmapped it in between */
+    calls = 0;
+    vfio_iommufd_maps_begin(f.maps);
+    drop(&f, 16 * MiB, 16 * MiB + 64 * KiB - 1);
+    g_assert_cmpuint(mapped->len, ==, 0);
+    g_assert_false(vfio_iommufd_maps_has(&bars[0]));
+    g_assert_cmpint(add_bar(&f, 16 * MiB, 0, 0x3000), ==, 0);
+    vfio_iommufd_maps_commit(f.maps);
+    g_assert_cmpuint(calls, ==, 1);
+
+    /* by a vIOMMU, which unmaps what it likes */
+    g_assert_cmpint(add_bar(&f, 32 * MiB, 0, 0), ==, 0);
+    g_assert_cmpint(vfio_iommufd_maps_remove(f.maps, 0, UINT64_MAX), ==, 0);
+    check_bytes(0);
+    g_assert_false(vfio_iommufd_maps_has(&bars[0]));
+    end(&f);
+}
+
+static void test_not_exported(void)
+{
+    Fixture f;
+
+    begin(&f, 1, 4 * KiB);
+    dma_bufs[0] = -ENOTTY;
+    g_assert_cmpint(add_bar(&f, 0, 0, 0), ==, -ENOTTY);
+    dma_bufs[0] = -ECANCELED;
+    g_assert_cmpint(add_bar(&f, 0, 0, 0), ==, 0);
+    g_assert_cmpuint(calls, ==, 0);
+    /* what is of no assigned device is mapped as ever */
+    dma_bufs[0] = -ENOENT;
+    g_assert_cmpint(add_bar(&f, 0, 0, 0), ==, 0);
+    check_bar(0, 0, -1, VA + TiB);
+    g_assert_false(vfio_iommufd_maps_has(&bars[0]));
+    /* and what the kernel does not map is not in the account */
+    dma_bufs[1] = 71;
+    fail_from = 0;
+    fail_with = ENODEV;
+    g_assert_cmpint(add_bar(&f, MiB, 1, 0), ==, -EIO);
+    g_assert_false(vfio_iommufd_maps_has(&bars[1]));
+    end(&f);
+}
+
+/* The guest resets one of two devices */
+static void test_reset(void)
+{
+    Fixture f;
+
+    begin(&f, 1, 4 * KiB);
+    dma_bufs[0] = 70;
+    dma_bufs[1] = 71;
+    g_assert_cmpint(add_bar(&f, 0, 0, 0), ==, 0);
+    g_assert_cmpint(add_bar(&f, MiB, 1, 0), ==, 0);
+    g_assert_cmpint(add_bar(&f, 2 * MiB, 0, 64 * KiB), ==, 0);
+    calls = 0;
+    vfio_iommufd_maps_renew(&owners[0]);
+    g_assert_cmpuint(calls, ==, 2);
+    check_bar(0, 0, 70, 0);
+    check_bar(1, MiB, 71, 0);
+    check_bar(2, 2 * MiB, 70, 64 * KiB);
+
+    /* what cannot be mapped is tried again with the next one */
+    fail_from = 0;
+    fail_with = ENODEV;
+    vfio_iommufd_maps_renew(&owners[1]);
+    g_assert_false(vfio_iommufd_maps_has(&bars[1]));
+    fail_from = UINT64_MAX;
+    vfio_iommufd_maps_renew(&owners[1]);
+    check_bar(1, MiB, 71, 0);
+    g_assert_true(vfio_iommufd_maps_has(&bars[1]));
+    end(&f);
+}
+
+/* The kernel hands no such mapping to another process */
+static void test_device_memory_cpr(void)
+{
+    Fixture f;
+
+    begin(&f, 1, 4 * KiB);
+    dma_bufs[0] = 70;
+    dma_bufs[1] = 71;
+    vfio_iommufd_maps_begin(f.maps);
+    add(&f, 0, 64 * MiB - 1);
+    vfio_iommufd_maps_commit(f.maps);
+    g_assert_cmpint(add_bar(&f, GiB, 0, 0), ==, 0);
+    calls = 0;
+
+    /* the old one: it does not happen, and the guest goes on */
+    vfio_iommufd_maps_set_aside(&(IOMMUFDBackend) {});
+    check_bytes(64 * MiB + 64 * KiB);
+    vfio_iommufd_maps_set_aside(&f.be);
+    check_bytes(64 * MiB);
+    g_assert_false(vfio_iommufd_maps_has(&bars[0]));
+    g_assert_cmpint(add_bar(&f, 2 * GiB, 1, 0), ==, 0);
+    vfio_iommufd_maps_renew(&owners[0]);
+    when_it_runs(maps_when_it_runs, false, RUN_STATE_PAUSED);
+    g_assert_cmpuint(calls, ==, 0);
+    when_it_runs(maps_when_it_runs, true, RUN_STATE_RUNNING);
+    g_assert_cmpuint(calls, ==, 2);
+    check_bytes(64 * MiB + 2 * 64 * KiB);
+    when_it_runs(maps_when_it_runs, true, RUN_STATE_RUNNING);
+    g_assert_cmpuint(calls, ==, 2);
+    end(&f);
+
+    /* the new one */
+    begin(&f, 1, 4 * KiB);
+    incoming = true;
+    g_assert_cmpint(add_bar(&f, GiB, 0, 0), ==, 0);
+    g_assert_cmpint(add_bar(&f, 2 * GiB, 1, 0), ==, 0);
+    /* QEMU loads where it is, and has put it elsewhere before */
+    drop(&f, GiB, GiB + 64 * KiB - 1);
+    g_assert_cmpint(add_bar(&f, 3 * GiB, 0, 0), ==, 0);
+    g_assert_cmpuint(calls, ==, 0);
+    /* it runs before CPR has ended */
+    when_it_runs(maps_when_it_runs, true, RUN_STATE_RUNNING);
+    incoming = false;
+    check_bar(0, 2 * GiB, 71, 0);
+    check_bar(1, 3 * GiB, 70, 0);
+    g_assert_cmpuint(mapped->len, ==, 2);
+    end(&f);
+}
+
+#endif
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -642,5 +859,11 @@ int main(int argc, char **argv)
     g_test_add_func("/iommufd-maps/at-any-time", test_at_any_time);
     g_test_add_func("/iommufd-maps/cpr", test_cpr);
     g_test_add_func("/iommufd-maps/random", test_random);
+#if BY_FILE
+    g_test_add_func("/iommufd-maps/device-memory", test_device_memory);
+    g_test_add_func("/iommufd-maps/not-exported", test_not_exported);
+    g_test_add_func("/iommufd-maps/reset", test_reset);
+    g_test_add_func("/iommufd-maps/device-memory-cpr", test_device_memory_cpr);
+#endif
     return g_test_run();
 }

@@ -22,6 +22,9 @@
  *
  * The kernel unmaps only whole mappings, so what is to stay has to be a
  * mapping of its own.
+ *
+ * What it exports of a device's memory it unmaps by itself while the device
+ * is reset or does not decode its addresses, and it stays unmapped then.
  */
 typedef struct VFIOIOMMUFDMaps VFIOIOMMUFDMaps;
 
@@ -32,6 +35,7 @@ typedef struct VFIOIOMMUFDMaps VFIOIOMMUFDMaps;
  * @fd: the file that it is mapped by, -1 if it is by address
  * @start: offset in the file, or the address in this process
  * @readonly: devices can only read it
+ * @device: the region if it is the memory of a device, not RAM, or else NULL
  */
 typedef struct VFIOIOMMUFDMemory {
     hwaddr iova;
@@ -39,6 +43,7 @@ typedef struct VFIOIOMMUFDMemory {
     int fd;
     uint64_t start;
     bool readonly;
+    MemoryRegion *device;
 } VFIOIOMMUFDMemory;
 
 /**
@@ -92,5 +97,28 @@ int vfio_iommufd_maps_add(VFIOIOMMUFDMaps *maps,
  */
 int vfio_iommufd_maps_remove(VFIOIOMMUFDMaps *maps, hwaddr iova,
                              uint64_t size);
+
+/**
+ * vfio_iommufd_maps_set_aside: unmap the memory of devices until the machine
+ * runs
+ * @be: the iommufd, with all its IOASes
+ *
+ * The kernel hands no such mappings to another process.
+ */
+void vfio_iommufd_maps_set_aside(IOMMUFDBackend *be);
+
+/**
+ * vfio_iommufd_maps_renew: map what the kernel may have unmapped
+ * @device: whose memory it is
+ */
+void vfio_iommufd_maps_renew(const Object *device);
+
+/**
+ * vfio_iommufd_maps_has: can devices reach memory of a device?
+ * @device_memory: its region
+ *
+ * Returns: true if it is mapped in at least one IOAS.
+ */
+bool vfio_iommufd_maps_has(const MemoryRegion *device_memory);
 
 #endif

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+#
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Functional tests of devices that reach the memory of other devices by DMA.
+"""
+
+import os
+
+from qemu_test.iommufd_lab import IommufdLabTest
+
+EDU, PEER, DISK = '0000:00:04.0', '0000:00:0c.0', '0000:00:0d.0'
+NEWEST = os.environ.get('IOMMUFD_LAB_KERNEL', 'newest')
+WARNING = "other devices cannot reach '"
+# what becomes of a BAR
+ALWAYS = ['a BAR', 'a BAR that was moved', 'a BAR that was switched off and on',
+          'a BAR after a reset of the machine',
+          'a BAR of a device that was plugged again']
+OF_DISK = ['a BAR of the disk', 'a BAR of the disk after a reset',
+           'a BAR of the disk after low power']
+
+
+class IommufdPeers(IommufdLabTest):
+    """Contents are compared, word by word."""
+
+    def peer_dma(self, options, expected, kernel=NEWEST, disk=False):
+        """What QEMU says, if all of it was reached."""
+        self.boot_lab(kernel, options=[
+            '-device', 'pci-testdev,addr=c.0,membar=1M,membar-backed=on',
+            '-device', 'nvme,addr=d.0,serial=disk,cmb_size_mb=1,legacy-cmb=on'])
+        self.succeed_in_lab(f'bind {EDU} {PEER} {DISK}')
+        more = f'--disk {DISK}' if disk else ''
+        output = self.succeed_in_lab(f'peer-dma {options} {more} {EDU} {PEER}')
+        for what in expected:
+            self.assertIn(f'DMA through {what}: 4096 bytes out and back, '
+                          'identical', output)
+        self.assertEqual(output.count('identical'), len(expected))
+        return output
+
+    def test_iommufd(self):
+        output = self.peer_dma('', ALWAYS + OF_DISK, disk=True)
+        self.assertNotIn(WARNING, output)
+
+    def test_two_iommufds(self):
+        output = self.peer_dma('--two', ALWAYS)
+        self.assertNotIn(WARNING, output)
+
+    def test_legacy(self):
+        self.peer_dma('--legacy', ALWAYS + OF_DISK, disk=True)
+
+    def test_off(self):
+        output = self.peer_dma('--off --unreachable', [])
+        self.assertNotIn(WARNING, output)
+
+    def test_old_kernel(self):
+        """One line for each device, however many BARs it has."""
+        output = self.peer_dma('--unreachable', [], kernel='full')
+        for device in 'edu0', 'peer0':
+            self.assertEqual(output.count(f"{WARNING}{device}"), 1, output)
+        self.assertEqual(output.count(WARNING), 2)
+        self.assertIn('Linux before 6.19', output)
+        self.assertNotIn('transactions', output)
+
+
+if __name__ == '__main__':
+    IommufdLabTest.main()
