@@ -112,14 +112,14 @@ static const Check device_checks[] = {
     { IOMMUFD_STAGE_ATTACH, EADDRINUSE, check_page_table_overlap },
     { IOMMUFD_STAGE_ATTACH, 0, check_attach },
 
+    { MAP, EINVAL, check_map_address },
+    { MAP, 0, check_map_bar },
     { MAP, ENOMEM, check_map_limit },
     { MAP, ENOMEM, check_map_huge_pages },
     { MAP, ENOMEM, check_map_memory },
-    { MAP, EFAULT, check_map_bar },
     { MAP, EFAULT, check_map_huge_pages },
     { MAP, EFAULT, check_map_backing },
     { MAP, EOPNOTSUPP, check_map_backing },
-    { MAP, EINVAL, check_map_address },
     { MAP, 0, check_map_rest },
 };
 

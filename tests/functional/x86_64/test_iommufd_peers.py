@@ -55,7 +55,7 @@ class IommufdPeers(IommufdLabTest):
     def test_old_kernel(self):
         """One line for each device, however many BARs it has."""
         output = self.peer_dma('--unreachable', [], kernel='full')
-        for device in 'edu0', 'peer0':
+        for device in EDU, PEER:
             self.assertEqual(output.count(f"{WARNING}{device}"), 1, output)
         self.assertEqual(output.count(WARNING), 2)
         self.assertIn('Linux before 6.19', output)
