@@ -11,8 +11,10 @@
 #include "pci.h"
 #include "hw/vfio/bar-dma-buf.h"
 #include "hw/vfio/iommufd-maps.h"
+#include "migration/misc.h"
 #include "qapi/util.h"
 #include "qemu/range.h"
+#include "system/iommufd-cpr.h"
 #include "trace.h"
 
 /* Linux 6.19 has it, and later headers */
@@ -111,6 +113,31 @@ void vfio_bar_config_written(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
         (af && sets(addr, val, len, af + PCI_AF_CTRL, PCI_AF_CTRL_FLR))) {
         vfio_iommufd_maps_renew(OBJECT(vdev));
     }
+}
+
+static NotifierWithReturn cpr_notifier;
+
+static int cpr_event(NotifierWithReturn *notifier, MigrationEvent *e,
+                     Error **errp)
+{
+    if (e->type == MIG_EVENT_PRECOPY_FAILED) {
+        vfio_iommufd_maps_put_back();
+    }
+    return 0;
+}
+
+bool vfio_bars_save_cpr(void *opaque, Error **errp)
+{
+    if (!iommufd_cpr_check_names(opaque, errp)) {
+        return false;
+    }
+    if (!cpr_notifier.notify) {
+        migration_add_notifier_modes(&cpr_notifier, cpr_event,
+                                     BIT(MIG_MODE_CPR_TRANSFER) |
+                                     BIT(MIG_MODE_CPR_EXEC));
+    }
+    vfio_iommufd_maps_set_aside_alone();
+    return true;
 }
 
 static bool is_reachable(const VFIORegion *region)

@@ -293,6 +293,49 @@ static int result(const Job *job)
 }
 
 /*
+ * Memory of devices
+ */
+
+static void map_again(VFIOIOMMUFDMaps *maps, Piece *piece)
+{
+    const VFIOIOMMUFDMemory *memory = &piece->memory;
+    int ret = map_piece(maps, memory);
+
+    trace_vfio_iommufd_maps_again(memory_region_name(memory->device),
+                                  memory->iova, memory->size, ret);
+    if (ret) {
+        warn_report("other devices cannot reach '%s' by DMA any more, it "
+                    "cannot be mapped again: %s",
+                    memory_region_name(memory->device), strerror(-ret));
+    }
+    piece->absent = ret;
+}
+
+static void stop_waiting(VFIOIOMMUFDMaps *maps)
+{
+    GSequenceIter *i = g_sequence_get_begin_iter(maps->pieces);
+    Piece *piece;
+
+    maps->waits = false;
+    while ((piece = next_before(&i, UINT64_MAX))) {
+        if (piece->absent) {
+            map_again(maps, piece);
+        }
+    }
+}
+
+static void wait_for_machine(VFIOIOMMUFDMaps *maps,
+                             const VFIOIOMMUFDMemory *memory)
+{
+    Piece *piece = g_new0(Piece, 1);
+
+    piece->memory = *memory;
+    piece->absent = true;
+    maps->waits = true;
+    g_sequence_insert_sorted(maps->pieces, piece, compare, NULL);
+}
+
+/*
  * Has the kernel export the memory of a device.  Returns 1 if it has, or it is
  * other memory, 0 if it should not, or a negative errno.
  */
@@ -312,17 +355,6 @@ static int export_device_memory(VFIOIOMMUFDMemory *memory)
 #else
     return 1;
 #endif
-}
-
-static void wait_for_machine(VFIOIOMMUFDMaps *maps,
-                             const VFIOIOMMUFDMemory *memory)
-{
-    Piece *piece = g_new0(Piece, 1);
-
-    piece->memory = *memory;
-    piece->absent = true;
-    maps->waits = true;
-    g_sequence_insert_sorted(maps->pieces, piece, compare, NULL);
 }
 
 int vfio_iommufd_maps_add(VFIOIOMMUFDMaps *maps,
@@ -472,37 +504,47 @@ void vfio_iommufd_maps_commit(VFIOIOMMUFDMaps *maps)
 }
 
 /*
- * Memory of devices
+ * Memory of devices that was mapped
  */
-
-static void map_again(VFIOIOMMUFDMaps *maps, Piece *piece)
-{
-    const VFIOIOMMUFDMemory *memory = &piece->memory;
-    int ret = map_piece(maps, memory);
-
-    trace_vfio_iommufd_maps_again(memory_region_name(memory->device),
-                                  memory->iova, memory->size, ret);
-    if (ret) {
-        warn_report("other devices cannot reach '%s' by DMA any more, it "
-                    "cannot be mapped again: %s",
-                    memory_region_name(memory->device), strerror(-ret));
-    }
-    piece->absent = ret;
-}
 
 static void machine_runs(void *opaque, bool running, RunState state)
 {
     VFIOIOMMUFDMaps *maps = opaque;
+
+    if (running && maps->waits) {
+        stop_waiting(maps);
+    }
+}
+
+/* Has one device all the memory of devices? */
+static bool has_one_device(VFIOIOMMUFDMaps *maps)
+{
+    GSequenceIter *i = g_sequence_get_begin_iter(maps->pieces);
+    const Object *first = NULL;
+    Piece *piece;
+
+    while ((piece = next_before(&i, UINT64_MAX))) {
+        const Object *owner = piece->memory.device ?
+                              memory_region_owner(piece->memory.device) : first;
+
+        if (first && owner != first) {
+            return false;
+        }
+        first = owner;
+    }
+    return true;
+}
+
+static void set_aside(VFIOIOMMUFDMaps *maps)
+{
     GSequenceIter *i = g_sequence_get_begin_iter(maps->pieces);
     Piece *piece;
 
-    if (!running || !maps->waits) {
-        return;
-    }
-    maps->waits = false;
     while ((piece = next_before(&i, UINT64_MAX))) {
-        if (piece->absent) {
-            map_again(maps, piece);
+        if (piece->memory.device && !piece->absent) {
+            unmap(maps, piece->memory.iova, piece->memory.size);
+            piece->absent = true;
+            maps->waits = true;
         }
     }
 }
@@ -510,20 +552,32 @@ static void machine_runs(void *opaque, bool running, RunState state)
 void vfio_iommufd_maps_set_aside(IOMMUFDBackend *be)
 {
     VFIOIOMMUFDMaps *maps;
-    GSequenceIter *i;
-    Piece *piece;
 
     QLIST_FOREACH(maps, &all_maps, next) {
-        if (maps->be != be) {
-            continue;
+        if (maps->be == be) {
+            set_aside(maps);
         }
-        i = g_sequence_get_begin_iter(maps->pieces);
-        while ((piece = next_before(&i, UINT64_MAX))) {
-            if (piece->memory.device && !piece->absent) {
-                unmap(maps, piece->memory.iova, piece->memory.size);
-                piece->absent = true;
-                maps->waits = true;
-            }
+    }
+}
+
+void vfio_iommufd_maps_set_aside_alone(void)
+{
+    VFIOIOMMUFDMaps *maps;
+
+    QLIST_FOREACH(maps, &all_maps, next) {
+        if (has_one_device(maps)) {
+            set_aside(maps);
+        }
+    }
+}
+
+void vfio_iommufd_maps_put_back(void)
+{
+    VFIOIOMMUFDMaps *maps;
+
+    QLIST_FOREACH(maps, &all_maps, next) {
+        if (maps->waits) {
+            stop_waiting(maps);
         }
     }
 }

@@ -822,6 +822,18 @@ static void test_device_memory_cpr(void)
     check_bytes(64 * MiB + 2 * 64 * KiB);
     when_it_runs(maps_when_it_runs, true, RUN_STATE_RUNNING);
     g_assert_cmpuint(calls, ==, 2);
+
+    /* before the machine stops only what no other device can reach */
+    vfio_iommufd_maps_set_aside_alone();
+    check_bytes(64 * MiB + 2 * 64 * KiB);
+    drop(&f, 2 * GiB, 2 * GiB + 64 * KiB - 1);
+    vfio_iommufd_maps_set_aside_alone();
+    check_bytes(64 * MiB);
+    /* and if it never does, until CPR has failed */
+    vfio_iommufd_maps_put_back();
+    check_bytes(64 * MiB + 64 * KiB);
+    vfio_iommufd_maps_put_back();
+    check_bytes(64 * MiB + 64 * KiB);
     end(&f);
 
     /* the new one */

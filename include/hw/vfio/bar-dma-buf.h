@@ -50,6 +50,18 @@ void vfio_bar_config_written(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
                              int len);
 
 /**
+ * vfio_bars_save_cpr: prepare for another QEMU, before it starts
+ * @opaque: not used
+ * @errp: set if the next QEMU could not tell descriptors apart
+ *
+ * QEMU 10.2 looks when it starts whether everything in an IOAS can be handed
+ * to it, which the memory of devices cannot.
+ *
+ * Returns: whether CPR can go on.
+ */
+bool vfio_bars_save_cpr(void *opaque, Error **errp);
+
+/**
  * vfio_bars_reachable: BARs that other devices can reach
  * @vbasedev: a device
  *

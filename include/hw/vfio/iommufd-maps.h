@@ -100,12 +100,27 @@ int vfio_iommufd_maps_remove(VFIOIOMMUFDMaps *maps, hwaddr iova,
 
 /**
  * vfio_iommufd_maps_set_aside: unmap the memory of devices until the machine
- * runs
+ * runs again
  * @be: the iommufd, with all its IOASes
  *
  * The kernel hands no such mappings to another process.
  */
 void vfio_iommufd_maps_set_aside(IOMMUFDBackend *be);
+
+/**
+ * vfio_iommufd_maps_set_aside_alone: do so where it makes no difference
+ *
+ * That is in each IOAS where one device has all the memory of devices, so
+ * that it could reach only its own.
+ */
+void vfio_iommufd_maps_set_aside_alone(void);
+
+/**
+ * vfio_iommufd_maps_put_back: map what was set aside, in all IOASes
+ *
+ * It is done without this when the machine begins to run.
+ */
+void vfio_iommufd_maps_put_back(void);
 
 /**
  * vfio_iommufd_maps_renew: map what the kernel may have unmapped
