@@ -304,9 +304,10 @@ static void map_again(VFIOIOMMUFDMaps *maps, Piece *piece)
     trace_vfio_iommufd_maps_again(memory_region_name(memory->device),
                                   memory->iova, memory->size, ret);
     if (ret) {
-        warn_report("other devices cannot reach '%s' by DMA any more, it "
-                    "cannot be mapped again: %s",
-                    memory_region_name(memory->device), strerror(-ret));
+        /* as often as the guest wants */
+        warn_report_once("other devices cannot reach '%s' by DMA any more, it "
+                         "cannot be mapped again: %s",
+                         memory_region_name(memory->device), strerror(-ret));
     }
     piece->absent = ret;
 }
