@@ -44,6 +44,22 @@ class IommufdCpr(IommufdLabTest):
     def test_exec_fds(self):
         self.update('--mode cpr-exec --fds')
 
+    def beside(self, mode):
+        """Two devices that reach each other, before and after."""
+        self.boot_lab('newest')
+        self.succeed_in_lab('bind 0000:00:04.0 0000:00:05.0')
+        output = self.succeed_in_lab(
+            f'cpr --mode {mode} --beside 0000:00:05.0 0000:00:04.0', limit=120)
+        self.assertIn('DMA through the second QEMU: 4096 bytes out and back',
+                      output)
+        self.assertNotIn('other devices cannot reach', output)
+
+    def test_transfer_beside(self):
+        self.beside('cpr-transfer')
+
+    def test_exec_beside(self):
+        self.beside('cpr-exec')
+
 
 if __name__ == '__main__':
     IommufdLabTest.main()
