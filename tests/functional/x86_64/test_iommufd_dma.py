@@ -8,6 +8,7 @@ from qemu_test.iommufd_lab import IommufdLabTest
 
 EDU = '0000:00:04.0'
 EDU2 = '0000:00:05.0'
+FAR_EDU = '0000:00:0c.0'
 
 
 class IommufdDma(IommufdLabTest):
@@ -96,6 +97,23 @@ class IommufdDma(IommufdLabTest):
 
     def test_threads_device_node(self):
         self.check_threads('device')
+
+    def test_threads_plugged(self):
+        """Memory that is plugged later, too."""
+        self.boot_lab('newest', options=['-device', 'edu,addr=c.0,dma_mask='
+                                         '0xffffffffff'])
+        self.succeed_in_lab(f'bind {FAR_EDU}')
+        output = self.succeed_in_lab(
+            'dma --plug 256 --iommufd ,map-threads=3 --option=-trace '
+            f'--option=vfio_iommufd_maps_add {FAR_EDU}')
+        self.assertRegex(output, r'maps_add iova=0x100000000 size=0x10000000 '
+                         r'mapped=4 kept=0 threads=3 \(0\)')
+        self.assertEqual(output.count('identical'), 4)
+
+    def test_threads_two_objects(self):
+        output = self.check_dma('--size 256 --objects 2 --iommufd '
+                                ',map-threads=3', (EDU, EDU2), 'newest')
+        self.assertEqual(output.count('identical'), 8)
 
     def test_two_devices(self):
         self.check_dma(devices=(EDU, EDU2))

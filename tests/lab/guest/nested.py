@@ -215,7 +215,7 @@ class Edu:
     def _dma(self, source, destination, direction):
         for offset, value in ((0x80, source), (0x88, destination),
                               (0x90, self.SIZE), (0x98, direction)):
-            self.nested.writel(self.bar + offset, value)
+            self.nested.writeq(self.bar + offset, value)
         while self.nested.readl(self.bar + 0x98) & 1:
             pass
 
