@@ -84,6 +84,7 @@ bench: minimal
 	@tests/bench/run
 	@tests/bench/viommu
 	@tests/bench/hotplug
+	@tests/bench/start --sizes 1,4,16 --write docs/system/devices/vfio-iommufd-speed
 
 install:
 	@scripts/install $(base) --prefix='$(PREFIX)' $(if $(DESTDIR),--destdir='$(DESTDIR)') $(if $(APPARMOR),--apparmor)
