@@ -10,8 +10,10 @@
 #include "exec/cpu-common.h"
 #if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
 #include "hw/vfio/bar-dma-buf.h"
+#include "system/memory.h"
+#else
+#include "exec/memory.h"
 #endif
-#include "hw/vfio/iommufd-compat.h"
 #include "hw/vfio/iommufd-maps.h"
 #include "migration/cpr.h"
 #include "qemu/atomic.h"

@@ -12,8 +12,10 @@
 #include "exec/cpu-common.h"
 #if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
 #include "hw/vfio/bar-dma-buf.h"
+#include "system/memory.h"
+#else
+#include "exec/memory.h"
 #endif
-#include "hw/vfio/iommufd-compat.h"
 #include "hw/vfio/iommufd-maps.h"
 #include "migration/cpr.h"
 #include "qemu/thread-context.h"
@@ -187,6 +189,8 @@ void qemu_del_vm_change_state_handler(VMChangeStateEntry *e)
 /* Memory of two devices, each at an address of its own */
 static MemoryRegion bars[2];
 static Object owners[2];
+
+#if BY_FILE
 /* Their descriptors, or why there are none */
 static int dma_bufs[2];
 
@@ -194,6 +198,7 @@ int vfio_bar_dma_buf(MemoryRegion *mr)
 {
     return dma_bufs[mr - bars];
 }
+#endif
 
 void *memory_region_get_ram_ptr(MemoryRegion *mr)
 {
