@@ -39,15 +39,18 @@ help:
 setup:
 	@scripts/setup
 
-demo:
-	@scripts/setup --minimal
+# what is not Debian has these by other means
+packages:
+	@! command -v apt-get >/dev/null || scripts/setup --minimal
+
+demo: packages
 	@scripts/build --minimal $(base)
 	@tests/lab/demo
 
-check:
+check: packages
 	@tests/check $(base) $(if $(SANITIZE),--sanitize)
 
-check-patches:
+check-patches: packages
 	@tests/check $(base) patches
 
 check-libvirt:
@@ -58,13 +61,13 @@ check-libvirt:
 check-features:
 	@tests/features --base=$(or $(BASE),10.0)
 
-check-guests:
+check-guests: packages
 	@tests/check $(base) guests
 
-check-series:
+check-series: packages
 	@tests/check $(base) series
 
-check-targets:
+check-targets: packages
 	@tests/check $(base) targets
 
 refresh:
@@ -98,5 +101,5 @@ check-deb:
 repo:
 	@packaging/repo
 
-.PHONY: build minimal help setup demo check check-patches check-libvirt check-features check-series check-targets refresh mail lab fuzz
-.PHONY: bench install deb check-deb repo
+.PHONY: build minimal help setup packages demo check check-patches check-libvirt check-features check-guests check-series
+.PHONY: check-targets refresh mail lab fuzz bench install deb check-deb repo
