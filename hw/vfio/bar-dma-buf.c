@@ -88,6 +88,8 @@ int vfio_bar_dma_buf(MemoryRegion *mr)
 void vfio_bar_close_dma_buf(VFIOBarDMABuf *dma_buf)
 {
     if (dma_buf->exported) {
+        vfio_iommufd_maps_forget(
+            &container_of(dma_buf, VFIOMmap, dma_buf)->mem);
         close(dma_buf->fd);
         dma_buf->exported = false;
     }
@@ -101,17 +103,33 @@ static bool sets(uint32_t addr, uint32_t val, int len, uint32_t byte,
            (val >> (byte - addr) * 8) & bit;
 }
 
+static bool decodes_memory(const PCIDevice *pdev)
+{
+    bool has_power = !(pdev->cap_present & QEMU_PCI_CAP_PM) ||
+                     !(pci_get_word(pdev->config + pdev->pm_cap + PCI_PM_CTRL) &
+                       PCI_PM_CTRL_STATE_MASK);
+
+    return has_power &&
+           pci_get_word(pdev->config + PCI_COMMAND) & PCI_COMMAND_MEMORY;
+}
+
 void vfio_bar_config_written(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
                              int len)
 {
     PCIDevice *pdev = PCI_DEVICE(vdev);
     uint8_t af = pci_find_capability(pdev, PCI_CAP_ID_AF);
     uint8_t pcie = pdev->exp.exp_cap;
+    bool reset = (pcie && sets(addr, val, len, pcie + PCI_EXP_DEVCTL + 1,
+                               PCI_EXP_DEVCTL_BCR_FLR >> 8)) ||
+                 (af && sets(addr, val, len, af + PCI_AF_CTRL,
+                             PCI_AF_CTRL_FLR));
+    bool decodes = decodes_memory(pdev);
 
-    if ((pcie && sets(addr, val, len, pcie + PCI_EXP_DEVCTL + 1,
-                      PCI_EXP_DEVCTL_BCR_FLR >> 8)) ||
-        (af && sets(addr, val, len, af + PCI_AF_CTRL, PCI_AF_CTRL_FLR))) {
-        vfio_iommufd_maps_renew(OBJECT(vdev));
+    if (reset || !decodes) {
+        vfio_iommufd_maps_lose(OBJECT(vdev));
+    }
+    if (decodes) {
+        vfio_iommufd_maps_regain(OBJECT(vdev));
     }
 }
 

@@ -43,6 +43,8 @@ typedef struct Piece {
     bool stale;
     /* memory of a device that is in the machine, but not mapped now */
     bool absent;
+    /* and that is as the device does not decode it */
+    bool lost;
     /* while it is being mapped: the result, 1 if it was not tried yet */
     int ret;
 } Piece;
@@ -298,7 +300,21 @@ static int result(const Job *job)
  * Memory of devices
  */
 
-static void map_again(VFIOIOMMUFDMaps *maps, Piece *piece)
+static bool is_of(const Piece *piece, const Object *device)
+{
+    return piece->memory.device &&
+           memory_region_owner(piece->memory.device) == device;
+}
+
+static void set_piece_aside(VFIOIOMMUFDMaps *maps, Piece *piece)
+{
+    if (!piece->absent) {
+        unmap(maps, piece->memory.iova, piece->memory.size);
+        piece->absent = true;
+    }
+}
+
+static bool map_again(VFIOIOMMUFDMaps *maps, Piece *piece)
 {
     const VFIOIOMMUFDMemory *memory = &piece->memory;
     int ret = map_piece(maps, memory);
@@ -312,6 +328,7 @@ static void map_again(VFIOIOMMUFDMaps *maps, Piece *piece)
                          memory_region_name(memory->device), strerror(-ret));
     }
     piece->absent = ret;
+    return !ret;
 }
 
 static void stop_waiting(VFIOIOMMUFDMaps *maps)
@@ -321,7 +338,7 @@ static void stop_waiting(VFIOIOMMUFDMaps *maps)
 
     maps->waits = false;
     while ((piece = next_before(&i, UINT64_MAX))) {
-        if (piece->absent) {
+        if (piece->absent && !piece->lost) {
             map_again(maps, piece);
         }
     }
@@ -545,8 +562,7 @@ static void set_aside(VFIOIOMMUFDMaps *maps)
 
     while ((piece = next_before(&i, UINT64_MAX))) {
         if (piece->memory.device && !piece->absent) {
-            unmap(maps, piece->memory.iova, piece->memory.size);
-            piece->absent = true;
+            set_piece_aside(maps, piece);
             maps->waits = true;
         }
     }
@@ -585,7 +601,7 @@ void vfio_iommufd_maps_put_back(void)
     }
 }
 
-void vfio_iommufd_maps_renew(const Object *device)
+void vfio_iommufd_maps_lose(const Object *device)
 {
     VFIOIOMMUFDMaps *maps;
     GSequenceIter *i;
@@ -594,10 +610,42 @@ void vfio_iommufd_maps_renew(const Object *device)
     QLIST_FOREACH(maps, &all_maps, next) {
         i = g_sequence_get_begin_iter(maps->pieces);
         while ((piece = next_before(&i, UINT64_MAX))) {
-            if (piece->memory.device && !maps->waits &&
-                memory_region_owner(piece->memory.device) == device) {
-                unmap(maps, piece->memory.iova, piece->memory.size);
-                map_again(maps, piece);
+            if (is_of(piece, device)) {
+                set_piece_aside(maps, piece);
+                piece->lost = true;
+            }
+        }
+    }
+}
+
+void vfio_iommufd_maps_regain(const Object *device)
+{
+    VFIOIOMMUFDMaps *maps;
+    GSequenceIter *i;
+    Piece *piece;
+
+    QLIST_FOREACH(maps, &all_maps, next) {
+        i = g_sequence_get_begin_iter(maps->pieces);
+        while ((piece = next_before(&i, UINT64_MAX))) {
+            if (is_of(piece, device) && piece->lost) {
+                piece->lost = !maps->waits && !map_again(maps, piece);
+            }
+        }
+    }
+}
+
+void vfio_iommufd_maps_forget(const MemoryRegion *device_memory)
+{
+    VFIOIOMMUFDMaps *maps;
+    GSequenceIter *i, *here;
+    Piece *piece;
+
+    QLIST_FOREACH(maps, &all_maps, next) {
+        i = here = g_sequence_get_begin_iter(maps->pieces);
+        for (; (piece = next_before(&i, UINT64_MAX)); here = i) {
+            if (piece->memory.device == device_memory) {
+                set_piece_aside(maps, piece);
+                g_sequence_remove(here);
             }
         }
     }

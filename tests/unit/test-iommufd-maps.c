@@ -37,9 +37,9 @@ static GCond changed;
 /* VFIOIOMMUFDMemory, ascending */
 static GArray *mapped;
 static GHashTable *mappers;
-/* Bytes that were pinned, and how often it was called */
+/* Bytes that were pinned, and how often it was called to map and to unmap */
 static uint64_t pinned;
-static unsigned calls;
+static unsigned calls, unmaps;
 /* The first IOVA that cannot be mapped, and why */
 static uint64_t fail_from;
 static int fail_with;
@@ -107,6 +107,7 @@ int iommufd_backend_unmap_dma(IOMMUFDBackend *be, uint32_t ioas_id,
 
     g_assert_cmpint(ioas_id, ==, IOAS);
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
+    unmaps++;
     for (unsigned i = 0; i < mapped->len;) {
         VFIOIOMMUFDMemory *memory = &g_array_index(mapped, VFIOIOMMUFDMemory,
                                                    i);
@@ -768,6 +769,13 @@ static void test_not_exported(void)
     end(&f);
 }
 
+/* The guest has reset a device: the kernel has unmapped its memory */
+static void reset_device(const Object *device)
+{
+    vfio_iommufd_maps_lose(device);
+    vfio_iommufd_maps_regain(device);
+}
+
 /* The guest resets one of two devices */
 static void test_reset(void)
 {
@@ -780,21 +788,64 @@ static void test_reset(void)
     g_assert_cmpint(add_bar(&f, MiB, 1, 0), ==, 0);
     g_assert_cmpint(add_bar(&f, 2 * MiB, 0, 64 * KiB), ==, 0);
     calls = 0;
-    vfio_iommufd_maps_renew(&owners[0]);
+    reset_device(&owners[0]);
     g_assert_cmpuint(calls, ==, 2);
     check_bar(0, 0, 70, 0);
     check_bar(1, MiB, 71, 0);
     check_bar(2, 2 * MiB, 70, 64 * KiB);
 
-    /* what cannot be mapped is tried again with the next one */
+    /* what cannot be mapped is tried again with the next access */
     fail_from = 0;
     fail_with = ENODEV;
-    vfio_iommufd_maps_renew(&owners[1]);
+    reset_device(&owners[1]);
     g_assert_false(vfio_iommufd_maps_has(&bars[1]));
     fail_from = UINT64_MAX;
-    vfio_iommufd_maps_renew(&owners[1]);
+    vfio_iommufd_maps_regain(&owners[1]);
     check_bar(1, MiB, 71, 0);
     g_assert_true(vfio_iommufd_maps_has(&bars[1]));
+    end(&f);
+}
+
+/* With a vIOMMU it stays while the device does not decode it */
+static void test_not_decoded(void)
+{
+    Fixture f;
+
+    begin(&f, 1, 4 * KiB);
+    dma_bufs[0] = 70;
+    dma_bufs[1] = 71;
+    g_assert_cmpint(add_bar(&f, 0, 0, 0), ==, 0);
+    g_assert_cmpint(add_bar(&f, MiB, 1, 0), ==, 0);
+    g_assert_cmpint(add_bar(&f, 2 * MiB, 0, 64 * KiB), ==, 0);
+    vfio_iommufd_maps_lose(&owners[0]);
+    check_bytes(64 * KiB);
+    g_assert_false(vfio_iommufd_maps_has(&bars[0]));
+    g_assert_true(vfio_iommufd_maps_has(&bars[1]));
+    /* again, and what is not there is not unmapped again */
+    unmaps = 0;
+    vfio_iommufd_maps_lose(&owners[0]);
+    g_assert_cmpuint(unmaps, ==, 0);
+
+    /* a machine that runs again does not change it */
+    vfio_iommufd_maps_set_aside(&f.be);
+    when_it_runs(maps_when_it_runs, true, RUN_STATE_RUNNING);
+    check_bytes(64 * KiB);
+    /* while it does not, the device gets it back later */
+    vfio_iommufd_maps_set_aside(&f.be);
+    vfio_iommufd_maps_regain(&owners[0]);
+    check_bytes(0);
+    when_it_runs(maps_when_it_runs, true, RUN_STATE_RUNNING);
+    check_bytes(3 * 64 * KiB);
+    calls = 0;
+    vfio_iommufd_maps_regain(&owners[0]);
+    g_assert_cmpuint(calls, ==, 0);
+
+    /* unplugged, although the guest has it mapped */
+    vfio_iommufd_maps_forget(&bars[0]);
+    check_bytes(64 * KiB);
+    g_assert_cmpint(vfio_iommufd_maps_remove(f.maps, 0, 64 * KiB), ==, 0);
+    vfio_iommufd_maps_regain(&owners[0]);
+    check_bytes(64 * KiB);
     end(&f);
 }
 
@@ -819,7 +870,7 @@ static void test_device_memory_cpr(void)
     check_bytes(64 * MiB);
     g_assert_false(vfio_iommufd_maps_has(&bars[0]));
     g_assert_cmpint(add_bar(&f, 2 * GiB, 1, 0), ==, 0);
-    vfio_iommufd_maps_renew(&owners[0]);
+    reset_device(&owners[0]);
     when_it_runs(maps_when_it_runs, false, RUN_STATE_PAUSED);
     g_assert_cmpuint(calls, ==, 0);
     when_it_runs(maps_when_it_runs, true, RUN_STATE_RUNNING);
@@ -880,6 +931,7 @@ int main(int argc, char **argv)
     g_test_add_func("/iommufd-maps/device-memory", test_device_memory);
     g_test_add_func("/iommufd-maps/not-exported", test_not_exported);
     g_test_add_func("/iommufd-maps/reset", test_reset);
+    g_test_add_func("/iommufd-maps/not-decoded", test_not_decoded);
     g_test_add_func("/iommufd-maps/device-memory-cpr", test_device_memory_cpr);
 #endif
     return g_test_run();

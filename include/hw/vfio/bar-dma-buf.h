@@ -35,12 +35,15 @@ int vfio_bar_dma_buf(MemoryRegion *mr);
 
 /**
  * vfio_bar_close_dma_buf: close the descriptor, if there is one
- * @dma_buf: of memory that is not mapped in any IOAS
+ * @dma_buf: of what QEMU has mapped of a BAR
+ *
+ * The memory is unmapped where it still is in an IOAS.
  */
 void vfio_bar_close_dma_buf(VFIOBarDMABuf *dma_buf);
 
 /**
- * vfio_bar_config_written: map memory again if the guest has reset the device
+ * vfio_bar_config_written: unmap memory that the device does not decode any
+ * more, and map it again when it does
  * @vdev: the device, in whose configuration space the guest has written
  * @addr: where
  * @val: the value

@@ -123,10 +123,27 @@ void vfio_iommufd_maps_set_aside_alone(void);
 void vfio_iommufd_maps_put_back(void);
 
 /**
- * vfio_iommufd_maps_renew: map what the kernel may have unmapped
+ * vfio_iommufd_maps_lose: unmap memory that a device does not decode any more
  * @device: whose memory it is
+ *
+ * That is what is left of it: what a vIOMMU has mapped, or all of it if the
+ * device was reset.  The kernel has unmapped it already.
  */
-void vfio_iommufd_maps_renew(const Object *device);
+void vfio_iommufd_maps_lose(const Object *device);
+
+/**
+ * vfio_iommufd_maps_regain: map again what a device has lost
+ * @device: which decodes its memory again
+ */
+void vfio_iommufd_maps_regain(const Object *device);
+
+/**
+ * vfio_iommufd_maps_forget: unmap memory of a device for good
+ * @device_memory: its region, which is about to go
+ *
+ * A guest can leave it mapped by a vIOMMU.
+ */
+void vfio_iommufd_maps_forget(const MemoryRegion *device_memory);
 
 /**
  * vfio_iommufd_maps_has: can devices reach memory of a device?

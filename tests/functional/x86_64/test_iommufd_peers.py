@@ -10,6 +10,7 @@ import os
 from qemu_test.iommufd_lab import IommufdLabTest
 
 EDU, PEER, DISK = '0000:00:04.0', '0000:00:0c.0', '0000:00:0d.0'
+FAR_EDU = '0000:00:0e.0'
 NEWEST = os.environ.get('IOMMUFD_LAB_KERNEL', 'newest')
 WARNING = "other devices cannot reach '"
 # what becomes of a BAR
@@ -23,14 +24,18 @@ OF_DISK = ['a BAR of the disk', 'a BAR of the disk after a reset',
 class IommufdPeers(IommufdLabTest):
     """Contents are compared, word by word."""
 
-    def peer_dma(self, options, expected, kernel=NEWEST, disk=False):
+    def peer_dma(self, options, expected, kernel=NEWEST, disk=False, edu=EDU,
+                 size='1M'):
         """What QEMU says, if all of it was reached."""
         self.boot_lab(kernel, options=[
-            '-device', 'pci-testdev,addr=c.0,membar=1M,membar-backed=on',
-            '-device', 'nvme,addr=d.0,serial=disk,cmb_size_mb=1,legacy-cmb=on'])
-        self.succeed_in_lab(f'bind {EDU} {PEER} {DISK}')
+            '-device', f'pci-testdev,addr=c.0,membar={size},membar-backed=on',
+            '-device', 'nvme,addr=d.0,serial=disk,cmb_size_mb=1,legacy-cmb=on',
+            '-device', 'edu,addr=e.0,dma_mask=0xfffffffff'])
+        self.succeed_in_lab(f'bind {edu} {PEER} {DISK}')
         more = f'--disk {DISK}' if disk else ''
-        output = self.succeed_in_lab(f'peer-dma {options} {more} {EDU} {PEER}')
+        output = self.succeed_in_lab(f'peer-dma {options} {more} {edu} {PEER}')
+        if disk:
+            self.assertIn('DMA from registers: as the guest reads', output)
         for what in expected:
             self.assertIn(f'DMA through {what}: 4096 bytes out and back, '
                           'identical', output)
@@ -44,6 +49,15 @@ class IommufdPeers(IommufdLabTest):
     def test_two_iommufds(self):
         output = self.peer_dma('--two', ALWAYS)
         self.assertNotIn(WARNING, output)
+
+    def test_viommu(self):
+        output = self.peer_dma('--viommu', ALWAYS + OF_DISK, disk=True)
+        self.assertNotIn(WARNING, output)
+
+    def test_large(self):
+        self.peer_dma('--high 8', ['the start of a large BAR',
+                                   'the end of a large BAR'], edu=FAR_EDU,
+                      size='8G')
 
     def test_legacy(self):
         self.peer_dma('--legacy', ALWAYS + OF_DISK, disk=True)

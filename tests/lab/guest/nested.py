@@ -219,6 +219,11 @@ class Edu:
         while self.nested.readl(self.bar + 0x98) & 1:
             pass
 
+    def copy(self, source, destination):
+        """Let the device fetch what is there, and store it elsewhere."""
+        self._dma(source, self.BUFFER, self.TO_DEVICE)
+        self._dma(self.BUFFER, destination, self.FROM_DEVICE)
+
     def out_and_back(self, name, address, iova_of=lambda address: address):
         """
         Let the device fetch a pattern from guest memory and store it
@@ -233,8 +238,7 @@ class Edu:
         target = address + 2 * self.SIZE
         self.nested.write(address, pattern)
         self.nested.write(target, b'\xa5' * self.SIZE)
-        self._dma(iova_of(address), self.BUFFER, self.TO_DEVICE)
-        self._dma(self.BUFFER, iova_of(target), self.FROM_DEVICE)
+        self.copy(iova_of(address), iova_of(target))
         result = self.nested.read(target, self.SIZE)
         wrong = sum(pattern[i:i + 4] != result[i:i + 4]
                     for i in range(0, self.SIZE, 4))
