@@ -84,8 +84,6 @@ fuzz:
 	@tests/fuzz/tool $(SECONDS)
 
 bench: minimal
-	@tests/bench/run
-	@tests/bench/viommu
 	@tests/bench/hotplug
 	@tests/bench/start --sizes 1,4,16 --write docs/system/devices/vfio-iommufd-speed
 
