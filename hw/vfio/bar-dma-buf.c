@@ -16,6 +16,7 @@
 #include "qemu/range.h"
 #include "system/iommufd-cpr.h"
 #include "trace.h"
+#include "vfio-iommufd.h"
 
 /* Linux 6.19 has it, and later headers */
 #define FEATURE_DMA_BUF 11
@@ -125,6 +126,11 @@ void vfio_bar_config_written(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
                              PCI_AF_CTRL_FLR));
     bool decodes = decodes_memory(pdev);
 
+    if (!reset && !ranges_overlap(addr, len, PCI_COMMAND, 2) &&
+        !(pdev->pm_cap &&
+          range_covers_byte(addr, len, pdev->pm_cap + PCI_PM_CTRL))) {
+        return;
+    }
     if (reset || !decodes) {
         vfio_iommufd_maps_lose(OBJECT(vdev));
     }
@@ -144,6 +150,23 @@ static int cpr_event(NotifierWithReturn *notifier, MigrationEvent *e,
     return 0;
 }
 
+/* Set aside what no other device can reach */
+static void set_aside_own(void)
+{
+    VFIODevice *vbasedev;
+
+    QLIST_FOREACH(vbasedev, &vfio_device_list, global_next) {
+        VFIOContainer *container = vbasedev->bcontainer;
+
+        if (vbasedev->iommufd && container &&
+            QLIST_FIRST(&container->device_list) == vbasedev &&
+            !QLIST_NEXT(vbasedev, container_next)) {
+            vfio_iommufd_maps_set_aside_own(
+                VFIO_IOMMU_IOMMUFD(container)->maps, OBJECT(vbasedev->dev));
+        }
+    }
+}
+
 bool vfio_bars_save_cpr(void *opaque, Error **errp)
 {
     if (!iommufd_cpr_check_names(opaque, errp)) {
@@ -154,7 +177,7 @@ bool vfio_bars_save_cpr(void *opaque, Error **errp)
                                      BIT(MIG_MODE_CPR_TRANSFER) |
                                      BIT(MIG_MODE_CPR_EXEC));
     }
-    vfio_iommufd_maps_set_aside_alone();
+    set_aside_own();
     return true;
 }
 

@@ -61,7 +61,9 @@ struct VFIOIOMMUFDMaps {
     /* is any of them stale? */
     bool stale;
     bool changing;
-    /* does the memory of devices wait until the machine runs? */
+    /* is memory of devices absent that they decode? */
+    bool aside;
+    /* and more of it waits until the machine runs, too */
     bool waits;
     VMChangeStateEntry *running;
     QLIST_ENTRY(VFIOIOMMUFDMaps) next;
@@ -119,6 +121,17 @@ static Piece *next_before(GSequenceIter **i, hwaddr end)
 static int unmap(VFIOIOMMUFDMaps *maps, hwaddr iova, uint64_t size)
 {
     return iommufd_backend_unmap_dma(maps->be, maps->ioas_id, iova, size);
+}
+
+static void unmap_or_report(VFIOIOMMUFDMaps *maps, hwaddr iova, uint64_t size)
+{
+    int ret = unmap(maps, iova, size);
+
+    trace_vfio_iommufd_maps_unmap(iova, size, ret);
+    if (ret) {
+        error_report("cannot unmap 0x%" HWADDR_PRIx " to 0x%" HWADDR_PRIx
+                     ": %s", iova, iova + size - 1, strerror(-ret));
+    }
 }
 
 /*
@@ -251,7 +264,7 @@ static void find_gaps(Job *job, const VFIOIOMMUFDMemory *memory,
             continue;
         }
         if (!is_part(&piece->memory, memory)) {
-            unmap(maps, piece->memory.iova, piece->memory.size);
+            unmap_or_report(maps, piece->memory.iova, piece->memory.size);
             g_sequence_remove(here);
             continue;
         }
@@ -274,7 +287,8 @@ static void undo(Job *job, GPtrArray *kept)
         Piece *piece = g_ptr_array_index(job->pieces, i);
 
         if (!piece->ret) {
-            unmap(job->maps, piece->memory.iova, piece->memory.size);
+            unmap_or_report(job->maps, piece->memory.iova,
+                            piece->memory.size);
         }
         g_free(piece);
     }
@@ -309,7 +323,7 @@ static bool is_of(const Piece *piece, const Object *device)
 static void set_piece_aside(VFIOIOMMUFDMaps *maps, Piece *piece)
 {
     if (!piece->absent) {
-        unmap(maps, piece->memory.iova, piece->memory.size);
+        unmap_or_report(maps, piece->memory.iova, piece->memory.size);
         piece->absent = true;
     }
 }
@@ -331,12 +345,12 @@ static bool map_again(VFIOIOMMUFDMaps *maps, Piece *piece)
     return !ret;
 }
 
-static void stop_waiting(VFIOIOMMUFDMaps *maps)
+static void put_back(VFIOIOMMUFDMaps *maps)
 {
     GSequenceIter *i = g_sequence_get_begin_iter(maps->pieces);
     Piece *piece;
 
-    maps->waits = false;
+    maps->aside = maps->waits = false;
     while ((piece = next_before(&i, UINT64_MAX))) {
         if (piece->absent && !piece->lost) {
             map_again(maps, piece);
@@ -351,7 +365,7 @@ static void wait_for_machine(VFIOIOMMUFDMaps *maps,
 
     piece->memory = *memory;
     piece->absent = true;
-    maps->waits = true;
+    maps->aside = maps->waits = true;
     g_sequence_insert_sorted(maps->pieces, piece, compare, NULL);
 }
 
@@ -462,7 +476,8 @@ static bool is_whole(VFIOIOMMUFDMaps *maps, hwaddr iova, hwaddr end)
 
 int vfio_iommufd_maps_remove(VFIOIOMMUFDMaps *maps, hwaddr iova, uint64_t size)
 {
-    hwaddr end = size == UINT64_MAX ? UINT64_MAX : iova + size;
+    /* a vIOMMU unmaps up to the end of all addresses */
+    hwaddr end = size > UINT64_MAX - iova ? UINT64_MAX : iova + size;
     bool later = maps->changing && is_whole(maps, iova, end);
     GSequenceIter *i = first_after(maps, iova);
     GSequenceIter *here = i;
@@ -492,9 +507,11 @@ void vfio_iommufd_maps_commit(VFIOIOMMUFDMaps *maps)
     GSequenceIter *here = i;
     hwaddr iova = 0, end = 0;
     Piece *piece;
-    int ret;
 
     maps->changing = false;
+    if (maps->aside && !maps->waits) {
+        put_back(maps);
+    }
     if (!maps->stale) {
         return;
     }
@@ -505,13 +522,7 @@ void vfio_iommufd_maps_commit(VFIOIOMMUFDMaps *maps)
             continue;
         }
         if (end && (!piece || piece->memory.iova != end)) {
-            ret = unmap(maps, iova, end - iova);
-            trace_vfio_iommufd_maps_unmap(iova, end - iova, ret);
-            if (ret) {
-                error_report("cannot unmap 0x%" HWADDR_PRIx " to 0x%"
-                             HWADDR_PRIx ": %s", iova, end - 1,
-                             strerror(-ret));
-            }
+            unmap_or_report(maps, iova, end - iova);
             end = 0;
         }
         if (!piece) {
@@ -531,28 +542,22 @@ static void machine_runs(void *opaque, bool running, RunState state)
 {
     VFIOIOMMUFDMaps *maps = opaque;
 
-    if (running && maps->waits) {
-        stop_waiting(maps);
+    if (running && maps->aside) {
+        put_back(maps);
     }
 }
 
-/* Has one device all the memory of devices? */
-static bool has_one_device(VFIOIOMMUFDMaps *maps)
+static bool has_memory_of_others(VFIOIOMMUFDMaps *maps, const Object *device)
 {
     GSequenceIter *i = g_sequence_get_begin_iter(maps->pieces);
-    const Object *first = NULL;
     Piece *piece;
 
     while ((piece = next_before(&i, UINT64_MAX))) {
-        const Object *owner = piece->memory.device ?
-                              memory_region_owner(piece->memory.device) : first;
-
-        if (first && owner != first) {
-            return false;
+        if (piece->memory.device && !is_of(piece, device)) {
+            return true;
         }
-        first = owner;
     }
-    return true;
+    return false;
 }
 
 static void set_aside(VFIOIOMMUFDMaps *maps)
@@ -561,9 +566,9 @@ static void set_aside(VFIOIOMMUFDMaps *maps)
     Piece *piece;
 
     while ((piece = next_before(&i, UINT64_MAX))) {
-        if (piece->memory.device && !piece->absent) {
+        if (piece->memory.device) {
             set_piece_aside(maps, piece);
-            maps->waits = true;
+            maps->aside = true;
         }
     }
 }
@@ -575,18 +580,16 @@ void vfio_iommufd_maps_set_aside(IOMMUFDBackend *be)
     QLIST_FOREACH(maps, &all_maps, next) {
         if (maps->be == be) {
             set_aside(maps);
+            maps->waits = maps->aside;
         }
     }
 }
 
-void vfio_iommufd_maps_set_aside_alone(void)
+void vfio_iommufd_maps_set_aside_own(VFIOIOMMUFDMaps *maps,
+                                     const Object *device)
 {
-    VFIOIOMMUFDMaps *maps;
-
-    QLIST_FOREACH(maps, &all_maps, next) {
-        if (has_one_device(maps)) {
-            set_aside(maps);
-        }
+    if (!has_memory_of_others(maps, device)) {
+        set_aside(maps);
     }
 }
 
@@ -595,8 +598,8 @@ void vfio_iommufd_maps_put_back(void)
     VFIOIOMMUFDMaps *maps;
 
     QLIST_FOREACH(maps, &all_maps, next) {
-        if (maps->waits) {
-            stop_waiting(maps);
+        if (maps->aside) {
+            put_back(maps);
         }
     }
 }

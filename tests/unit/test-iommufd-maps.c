@@ -103,7 +103,7 @@ int iommufd_backend_map_file_dma(IOMMUFDBackend *be, uint32_t ioas_id,
 int iommufd_backend_unmap_dma(IOMMUFDBackend *be, uint32_t ioas_id,
                               hwaddr iova, uint64_t size)
 {
-    hwaddr end = size == UINT64_MAX ? size : iova + size;
+    hwaddr end = size > UINT64_MAX - iova ? UINT64_MAX : iova + size;
 
     g_assert_cmpint(ioas_id, ==, IOAS);
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
@@ -742,6 +742,12 @@ static void test_device_memory(void)
     g_assert_cmpint(vfio_iommufd_maps_remove(f.maps, 0, UINT64_MAX), ==, 0);
     check_bytes(0);
     g_assert_false(vfio_iommufd_maps_has(&bars[0]));
+    /* also from the middle to the end of all addresses */
+    g_assert_cmpint(add_bar(&f, 32 * MiB, 0, 0), ==, 0);
+    g_assert_cmpint(vfio_iommufd_maps_remove(f.maps, 16 * MiB,
+                                             0 - 16ULL * MiB), ==, 0);
+    check_bytes(0);
+    g_assert_false(vfio_iommufd_maps_has(&bars[0]));
     end(&f);
 }
 
@@ -880,16 +886,30 @@ static void test_device_memory_cpr(void)
     g_assert_cmpuint(calls, ==, 2);
 
     /* before the machine stops only what no other device can reach */
-    vfio_iommufd_maps_set_aside_alone();
+    vfio_iommufd_maps_set_aside_own(f.maps, &owners[0]);
     check_bytes(64 * MiB + 2 * 64 * KiB);
     drop(&f, 2 * GiB, 2 * GiB + 64 * KiB - 1);
-    vfio_iommufd_maps_set_aside_alone();
+    vfio_iommufd_maps_set_aside_own(f.maps, &owners[1]);
+    check_bytes(64 * MiB + 64 * KiB);
+    vfio_iommufd_maps_set_aside_own(f.maps, &owners[0]);
     check_bytes(64 * MiB);
     /* and if it never does, until CPR has failed */
     vfio_iommufd_maps_put_back();
     check_bytes(64 * MiB + 64 * KiB);
     vfio_iommufd_maps_put_back();
     check_bytes(64 * MiB + 64 * KiB);
+    /* or, if nobody says so, until another device comes */
+    vfio_iommufd_maps_set_aside_own(f.maps, &owners[0]);
+    check_bytes(64 * MiB);
+    vfio_iommufd_maps_begin(f.maps);
+    g_assert_cmpint(add_bar(&f, 2 * GiB, 1, 0), ==, 0);
+    vfio_iommufd_maps_commit(f.maps);
+    check_bytes(64 * MiB + 2 * 64 * KiB);
+    /* once it is stopped it does not come back */
+    vfio_iommufd_maps_set_aside(&f.be);
+    vfio_iommufd_maps_begin(f.maps);
+    vfio_iommufd_maps_commit(f.maps);
+    check_bytes(64 * MiB);
     end(&f);
 
     /* the new one */

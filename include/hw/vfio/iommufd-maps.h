@@ -108,12 +108,17 @@ int vfio_iommufd_maps_remove(VFIOIOMMUFDMaps *maps, hwaddr iova,
 void vfio_iommufd_maps_set_aside(IOMMUFDBackend *be);
 
 /**
- * vfio_iommufd_maps_set_aside_alone: do so where it makes no difference
+ * vfio_iommufd_maps_set_aside_own: unmap the memory of a device where it makes
+ * no difference
+ * @maps: the account of an IOAS that no other device uses
+ * @device: the device
  *
- * That is in each IOAS where one device has all the memory of devices, so
- * that it could reach only its own.
+ * If there is no memory of other devices in the IOAS, the device can reach
+ * only its own.  It is mapped again when the machine runs or its memory
+ * changes.
  */
-void vfio_iommufd_maps_set_aside_alone(void);
+void vfio_iommufd_maps_set_aside_own(VFIOIOMMUFDMaps *maps,
+                                     const Object *device);
 
 /**
  * vfio_iommufd_maps_put_back: map what was set aside, in all IOASes

@@ -45,13 +45,14 @@ class IommufdCpr(IommufdLabTest):
         self.update('--mode cpr-exec --fds')
 
     def beside(self, mode):
-        """Two devices that reach each other, before and after."""
-        self.boot_lab('newest')
-        self.succeed_in_lab('bind 0000:00:04.0 0000:00:05.0')
+        """A device that reaches another, before and after."""
+        self.boot_lab('newest', options=[
+            '-device', 'pci-testdev,addr=c.0,membar=1M,membar-backed=on'])
+        self.succeed_in_lab('bind 0000:00:04.0 0000:00:0c.0')
         output = self.succeed_in_lab(
-            f'cpr --mode {mode} --beside 0000:00:05.0 0000:00:04.0', limit=120)
-        self.assertIn('DMA through the second QEMU: 4096 bytes out and back',
-                      output)
+            f'cpr --mode {mode} --beside 0000:00:0c.0 0000:00:04.0', limit=120)
+        self.assertIn('DMA through the other device of the second QEMU: '
+                      '4096 bytes out and back', output)
         self.assertNotIn('other devices cannot reach', output)
 
     def test_transfer_beside(self):
