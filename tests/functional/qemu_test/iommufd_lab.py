@@ -195,6 +195,12 @@ class IommufdLabTest(QemuSystemTest):
                        "echo ready $?")
         self._wait('\nready 0\n', 'shell')
 
+    def end_lab(self):
+        """End a lab that no other test can use."""
+        for key, lab in list(self._labs.items()):
+            if lab is self._lab:
+                self._labs.pop(key).end()
+
     def _restore_lab(self, key):
         """A lab that has booted, if there is one and it can be used again."""
         lab = self._labs.get(key)

@@ -72,6 +72,8 @@ class Terminal(threading.Thread):
 class IommufdCcw(IommufdMainframeTest):
     """What the guest has from the device is what the device has sent."""
 
+    COMMAND_LIMIT = 900
+
     def boot(self):
         """A lab with a terminal; who is at that."""
         path = str(Path(self.socket_dir().name) / 'terminal')
@@ -106,7 +108,7 @@ class IommufdCcw(IommufdMainframeTest):
         self.check_guest('--legacy')
 
     def test_pci(self):
-        """A PCI device is attached, and its memory mapped."""
+        """A PCI device is bound and attached."""
         self.boot_lab('s390x', options=[
             '-device', 'zpci,uid=1,target=disk',
             '-device', 'nvme,id=disk,serial=disk'])

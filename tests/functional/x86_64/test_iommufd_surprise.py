@@ -43,15 +43,15 @@ class IommufdSurprise(IommufdLabTest):
     def test_taken_out(self):
         """It is pulled out of the host's slot."""
         self.boot(kernel='faults', options=PORT)
-        self.succeed_in_lab(f'bind {PLUGGED}; surprise --wait {PLUGGED} '
-                            '>/tmp/said 2>&1 & '
+        self.succeed_in_lab(f'bind {PLUGGED}; (surprise --wait {PLUGGED}; '
+                            'echo status $?) >/tmp/said 2>&1 & '
                             'until grep "guest uses" /tmp/said; do '
                             'sleep 0.1; done')
         # which waits for the host, and that for the guest
         self._lab.vm.cmd('device_del', id='plugged')
         output = self.succeed_in_lab(
-            'until grep then: /tmp/said || grep error: /tmp/said; do '
-            'sleep 0.1; done; cat /tmp/said')
+            'until grep status /tmp/said; do sleep 0.1; done; cat /tmp/said')
+        self.assertIn('\nstatus 0\n', output)
         self.assertIn('DMA through asked: 4096 bytes out and back', output)
         self.assertIn(f'then: host has no PCI device {PLUGGED}: ', output)
         self._lab.vm.event_wait('DEVICE_DELETED',
