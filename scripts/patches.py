@@ -159,6 +159,8 @@ def apply(tree):
     if unknown:
         raise Failure(f'{shown(override_folder(minor) / min(unknown))}: patches/ has no patch of this name')
     commit = commit_series(tree, [])
+    # a file with another time stamp is no file with other contents
+    tree.try_git('update-index', '-q', '--refresh')
     moved = tree.try_git('reset', '-q', '--keep', commit)
     if moved.returncode:
         raise Failure(f'{shown(tree.source)} has uncommitted changes to files that the patches change: '
