@@ -391,17 +391,48 @@ static int export_device_memory(VFIOIOMMUFDMemory *memory)
 #endif
 }
 
-int vfio_iommufd_maps_add(VFIOIOMMUFDMaps *maps,
-                          const VFIOIOMMUFDMemory *wanted)
+/* Map in pieces what is large, or changes with the memory of the machine */
+static int add_pieces(VFIOIOMMUFDMaps *maps, const VFIOIOMMUFDMemory *memory)
 {
     g_autoptr(GPtrArray) pieces = g_ptr_array_new();
     g_autoptr(GPtrArray) kept = g_ptr_array_new();
     Job job = { .maps = maps, .pieces = pieces };
-    VFIOIOMMUFDMemory memory = *wanted;
     unsigned threads;
     int ret;
 
-    ret = export_device_memory(&memory);
+    if (!maps->changing) {
+        add_gap(&job, memory, memory->iova, end_of(memory));
+    } else {
+        find_gaps(&job, memory, kept);
+    }
+    threads = iommufd_threads_run(maps->be, memory->size < 2 * SMALLEST_CHUNK ?
+                                  1 : pieces->len, map_pieces, &job);
+    ret = result(&job);
+    trace_vfio_iommufd_maps_add(memory->iova, memory->size, pieces->len,
+                                kept->len, threads, ret);
+    if (ret) {
+        undo(&job, kept);
+        return ret;
+    }
+    for (unsigned i = 0; i < pieces->len; i++) {
+        Piece *piece = g_ptr_array_index(pieces, i);
+
+        if (memory->device ||
+            (maps->changing && memory->size >= SMALLEST_KEPT)) {
+            g_sequence_insert_sorted(maps->pieces, piece, compare, NULL);
+        } else {
+            g_free(piece);
+        }
+    }
+    return 0;
+}
+
+int vfio_iommufd_maps_add(VFIOIOMMUFDMaps *maps,
+                          const VFIOIOMMUFDMemory *wanted)
+{
+    VFIOIOMMUFDMemory memory = *wanted;
+    int ret = export_device_memory(&memory);
+
     if (ret <= 0) {
         return ret;
     }
@@ -424,31 +455,7 @@ int vfio_iommufd_maps_add(VFIOIOMMUFDMaps *maps,
         /* As often as the guest wants with a vIOMMU */
         return map_piece(maps, &memory);
     }
-    if (!maps->changing) {
-        add_gap(&job, &memory, memory.iova, end_of(&memory));
-    } else {
-        find_gaps(&job, &memory, kept);
-    }
-    threads = iommufd_threads_run(maps->be, memory.size < 2 * SMALLEST_CHUNK ?
-                                  1 : pieces->len, map_pieces, &job);
-    ret = result(&job);
-    trace_vfio_iommufd_maps_add(memory.iova, memory.size, pieces->len,
-                                kept->len, threads, ret);
-    if (ret) {
-        undo(&job, kept);
-        return ret;
-    }
-    for (unsigned i = 0; i < pieces->len; i++) {
-        Piece *piece = g_ptr_array_index(pieces, i);
-
-        if (memory.device ||
-            (maps->changing && memory.size >= SMALLEST_KEPT)) {
-            g_sequence_insert_sorted(maps->pieces, piece, compare, NULL);
-        } else {
-            g_free(piece);
-        }
-    }
-    return 0;
+    return add_pieces(maps, &memory);
 }
 
 /*
@@ -474,10 +481,9 @@ static bool is_whole(VFIOIOMMUFDMaps *maps, hwaddr iova, hwaddr end)
     return iova == end;
 }
 
-int vfio_iommufd_maps_remove(VFIOIOMMUFDMaps *maps, hwaddr iova, uint64_t size)
+/* Takes pieces out of the account; returns true if they are to stay for now */
+static bool remove_pieces(VFIOIOMMUFDMaps *maps, hwaddr iova, hwaddr end)
 {
-    /* a vIOMMU unmaps up to the end of all addresses */
-    hwaddr end = size > UINT64_MAX - iova ? UINT64_MAX : iova + size;
     bool later = maps->changing && is_whole(maps, iova, end);
     GSequenceIter *i = first_after(maps, iova);
     GSequenceIter *here = i;
@@ -492,7 +498,18 @@ int vfio_iommufd_maps_remove(VFIOIOMMUFDMaps *maps, hwaddr iova, uint64_t size)
             g_sequence_remove(here);
         }
     }
-    return later ? 0 : unmap(maps, iova, size);
+    return later;
+}
+
+int vfio_iommufd_maps_remove(VFIOIOMMUFDMaps *maps, hwaddr iova, uint64_t size)
+{
+    /* a vIOMMU unmaps up to the end of all addresses */
+    hwaddr end = size > UINT64_MAX - iova ? UINT64_MAX : iova + size;
+
+    if (!g_sequence_is_empty(maps->pieces) && remove_pieces(maps, iova, end)) {
+        return 0;
+    }
+    return unmap(maps, iova, size);
 }
 
 void vfio_iommufd_maps_begin(VFIOIOMMUFDMaps *maps)
