@@ -106,7 +106,7 @@ static bool sets(uint32_t addr, uint32_t val, int len, uint32_t byte,
 
 static bool decodes_memory(const PCIDevice *pdev)
 {
-    bool has_power = !(pdev->cap_present & QEMU_PCI_CAP_PM) ||
+    bool has_power = !pdev->pm_cap ||
                      !(pci_get_word(pdev->config + pdev->pm_cap + PCI_PM_CTRL) &
                        PCI_PM_CTRL_STATE_MASK);
 
@@ -124,13 +124,14 @@ void vfio_bar_config_written(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
                                PCI_EXP_DEVCTL_BCR_FLR >> 8)) ||
                  (af && sets(addr, val, len, af + PCI_AF_CTRL,
                              PCI_AF_CTRL_FLR));
-    bool decodes = decodes_memory(pdev);
+    bool decodes;
 
     if (!reset && !ranges_overlap(addr, len, PCI_COMMAND, 2) &&
         !(pdev->pm_cap &&
           range_covers_byte(addr, len, pdev->pm_cap + PCI_PM_CTRL))) {
         return;
     }
+    decodes = decodes_memory(pdev);
     if (reset || !decodes) {
         vfio_iommufd_maps_lose(OBJECT(vdev));
     }

@@ -775,6 +775,17 @@ static void test_not_exported(void)
     end(&f);
 }
 
+/* Two devices have memory, the first one twice */
+static void begin_with_bars(Fixture *f)
+{
+    begin(f, 1, 4 * KiB);
+    dma_bufs[0] = 70;
+    dma_bufs[1] = 71;
+    g_assert_cmpint(add_bar(f, 0, 0, 0), ==, 0);
+    g_assert_cmpint(add_bar(f, MiB, 1, 0), ==, 0);
+    g_assert_cmpint(add_bar(f, 2 * MiB, 0, 64 * KiB), ==, 0);
+}
+
 /* The guest has reset a device: the kernel has unmapped its memory */
 static void reset_device(const Object *device)
 {
@@ -787,12 +798,7 @@ static void test_reset(void)
 {
     Fixture f;
 
-    begin(&f, 1, 4 * KiB);
-    dma_bufs[0] = 70;
-    dma_bufs[1] = 71;
-    g_assert_cmpint(add_bar(&f, 0, 0, 0), ==, 0);
-    g_assert_cmpint(add_bar(&f, MiB, 1, 0), ==, 0);
-    g_assert_cmpint(add_bar(&f, 2 * MiB, 0, 64 * KiB), ==, 0);
+    begin_with_bars(&f);
     calls = 0;
     reset_device(&owners[0]);
     g_assert_cmpuint(calls, ==, 2);
@@ -817,12 +823,7 @@ static void test_not_decoded(void)
 {
     Fixture f;
 
-    begin(&f, 1, 4 * KiB);
-    dma_bufs[0] = 70;
-    dma_bufs[1] = 71;
-    g_assert_cmpint(add_bar(&f, 0, 0, 0), ==, 0);
-    g_assert_cmpint(add_bar(&f, MiB, 1, 0), ==, 0);
-    g_assert_cmpint(add_bar(&f, 2 * MiB, 0, 64 * KiB), ==, 0);
+    begin_with_bars(&f);
     vfio_iommufd_maps_lose(&owners[0]);
     check_bytes(64 * KiB);
     g_assert_false(vfio_iommufd_maps_has(&bars[0]));
