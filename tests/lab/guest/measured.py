@@ -16,11 +16,16 @@ IOMMU_DESTROY, IOMMU_IOAS_ALLOC = 0x3b80, 0x3b81
 HEAP = '/tmp/heap'
 
 
-def next_id(iommu):
-    """The id that the kernel gives to the next object of an iommufd, which is the lowest that is free."""
-    found = struct.unpack('3I', fcntl.ioctl(iommu, IOMMU_IOAS_ALLOC, struct.pack('3I', 12, 0, 0)))[2]
-    fcntl.ioctl(iommu, IOMMU_DESTROY, struct.pack('2I', 8, found))
-    return found
+def objects(iommu):
+    """
+    How many objects of the kernel an iommufd has. The kernel has no list of them, but gives a new one the lowest free
+    id: the ids that many new ones leave out are in use.
+    """
+    new = [struct.unpack('3I', fcntl.ioctl(iommu, IOMMU_IOAS_ALLOC, struct.pack('3I', 12, 0, 0)))[2]
+           for _ in range(64)]
+    for found in new:
+        fcntl.ioctl(iommu, IOMMU_DESTROY, struct.pack('2I', 8, found))
+    return max(new) - len(new)
 
 
 def read(path):
@@ -95,10 +100,10 @@ class Measured(Counted):
         """Delete it; fail if something is left in its descriptor."""
         self.qmp.command('object-del', {'id': 'iommufd0'})
         if iommu is not None:
-            left = next_id(iommu) - 1
+            left = objects(iommu)
             os.close(iommu)
             if left:
-                raise Failed(f'objects of the kernel are left in an iommufd, at least {left}')
+                raise Failed(f'objects of the kernel are left in an iommufd: {left}')
 
     def plug(self, **more):
         """The reply to device_add."""
