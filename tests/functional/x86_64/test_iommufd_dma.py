@@ -55,6 +55,18 @@ class IommufdDma(IommufdLabTest):
         # The device must not see the pages of the file
         self.check_dma('--ram file-private', kernel='newest')
 
+    def test_newest_file(self):
+        self.check_dma('--ram file', kernel='newest')
+
+    def test_newest_shm(self):
+        self.check_dma('--ram shm', kernel='newest')
+
+    def test_newest_hugetlbfs_memfd(self):
+        self.check_dma('--ram hugetlbfs-memfd', kernel='newest')
+
+    def test_newest_private_hugetlbfs(self):
+        self.check_dma('--ram hugetlbfs-private', kernel='newest')
+
     def test_newest_device_node(self):
         # Not a file that the kernel maps, wherever the node is
         self.check_dma('--ram device', kernel='newest')
