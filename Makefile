@@ -25,9 +25,9 @@ help:
 	@echo 'make mail TOPIC=...      write the mails of a topic of the patches, and say where to send them'
 	@echo 'make lab                 a console in the lab; RUN=script runs that, KERNEL=variant picks a kernel'
 	@echo 'make fuzz                fuzz the diagnosis and the tool, SECONDS=600 each (needs clang)'
-	@echo 'make bench               measure'
+	@echo 'make bench               measure; needs 20 GiB of free memory'
 	@echo 'make check-libvirt       domains of libvirt with AppArmor and the packages, in a Debian in the lab (root)'
-	@echo 'make check-guests        Linux guests use devices: on three kernels, a mainframe, an Arm server'
+	@echo 'make check-guests        Linux guests on three kernels and a mainframe, DMA on an Arm server, 10,000 plugs'
 	@echo "make check-features      compare the features with Debian's QEMU (root)"
 	@echo 'make install             PREFIX=$(PREFIX) DESTDIR= APPARMOR=1'
 	@echo 'make deb                 Debian packages, in a chroot of RELEASE=trixie, bookworm or sid (root)'
