@@ -17,6 +17,8 @@ EDU = '0000:00:04.0'
 class IommufdArm(IommufdLabTest):
     """DMA goes through the SMMU, interrupts through the ITS."""
 
+    BOOT_LIMIT = 180
+    COMMAND_LIMIT = 120
     MACHINE = 'virt'
     OPTIONS = LAB / 'machine-aarch64'
     INSIDE = Path(BUILD_DIR).parent / 'on-aarch64'

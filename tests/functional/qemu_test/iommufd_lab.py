@@ -311,4 +311,5 @@ class IommufdMainframeTest(IommufdLabTest):
     OPTIONS = LAB / 'machine-s390x'
     INSIDE = Path(BUILD_DIR).parent / 'on-s390x'
     WORDS = 'console=ttysclp0 quiet panic=-1'
+    BOOT_LIMIT = 180
     COMMAND_LIMIT = 120

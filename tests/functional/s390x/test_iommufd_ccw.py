@@ -83,6 +83,7 @@ class IommufdCcw(IommufdMainframeTest):
             'x-terminal3270,chardev=terminal,devno=fe.0.000a'],
             files={'guest/vmlinux': Path(self._cached(LAB / 'kernel',
                                                       's390x'))})
+        self.addCleanup(self.end_lab)
         terminal = Terminal(path)
         terminal.start()
         self.addCleanup(terminal.leave)

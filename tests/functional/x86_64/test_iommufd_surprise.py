@@ -16,6 +16,8 @@ PORT = ['-device', 'pcie-root-port,id=slot1,chassis=1,addr=b.0',
 class IommufdSurprise(IommufdLabTest):
     """The guest is asked to give it up, and nothing is left of it."""
 
+    COMMAND_LIMIT = 150
+
     def boot(self, **lab):
         """A lab with the library that counts what QEMU has."""
         self.boot_lab(files={'heap.so': library(HEAP)}, **lab)

@@ -2,7 +2,8 @@
 """
 A QEMU in the lab with a small Linux in it, which has a shell on its serial port.
 
-Its kernel is the lab's variant "guest", its user space is busybox.
+Its kernel is the lab's variant "guest", on s390x the lab's own, its user space
+is busybox.
 """
 
 import os
