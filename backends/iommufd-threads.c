@@ -45,13 +45,13 @@ unsigned iommufd_threads_run(const IOMMUFDBackend *be, unsigned most,
     unsigned n = 1;
     sigset_t all, before;
 
+    if (be->map_context && most > 1) {
+        run_in_context(be->map_context, threads, run, opaque);
+        return threads;
+    }
     if (threads < 2) {
         run(opaque);
         return 1;
-    }
-    if (be->map_context) {
-        run_in_context(be->map_context, threads, run, opaque);
-        return threads;
     }
     /* Signals are for the threads that QEMU has made for them */
     sigfillset(&all);
