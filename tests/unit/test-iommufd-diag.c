@@ -1683,8 +1683,9 @@ static void test_map_backing(void)
               "this QEMU does not use" HARMLESS, NULL);
     map.export = IOMMUFD_EXPORT_FAILED;
     check_map(root, &map, ENOTTY, IOMMUFD_CAUSE_PCI_BAR, UNREACHABLE
-              "the kernel does not export the memory of devices (Linux before "
-              "6.19, or without CONFIG_PCI_P2PDMA)" HARMLESS, NULL);
+              "the kernel (Linux before 6.19, or without CONFIG_PCI_P2PDMA) or "
+              "the VFIO driver of the device does not export it" HARMLESS,
+              NULL);
     check_map(root, &map, EOPNOTSUPP, IOMMUFD_CAUSE_PCI_BAR, UNREACHABLE
               "the driver of the device in the host does not export its memory"
               HARMLESS, NULL);
