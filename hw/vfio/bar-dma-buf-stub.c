@@ -18,6 +18,10 @@ void vfio_bar_close_dma_buf(VFIOBarDMABuf *dma_buf)
 {
 }
 
+void vfio_bar_device_reset(VFIODevice *vbasedev)
+{
+}
+
 void vfio_bar_config_written(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
                              int len)
 {

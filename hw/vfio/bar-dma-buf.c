@@ -140,6 +140,18 @@ void vfio_bar_config_written(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
     }
 }
 
+void vfio_bar_device_reset(VFIODevice *vbasedev)
+{
+    VFIOPCIDevice *vdev = vfio_pci_from_vfio_device(vbasedev);
+
+    if (vdev) {
+        vfio_iommufd_maps_lose(OBJECT(vdev));
+        if (decodes_memory(PCI_DEVICE(vdev))) {
+            vfio_iommufd_maps_regain(OBJECT(vdev));
+        }
+    }
+}
+
 static NotifierWithReturn cpr_notifier;
 
 static int cpr_event(NotifierWithReturn *notifier, MigrationEvent *e,

@@ -16,6 +16,7 @@
 #endif
 #include "hw/vfio/iommufd-maps.h"
 #include "migration/cpr.h"
+#include "migration/misc.h"
 #include "qemu/atomic.h"
 #include "qemu/error-report.h"
 #include "qemu/host-utils.h"
@@ -35,6 +36,8 @@
 #define LEGACY_END MiB
 /* Mapping what is smaller costs no more than an account of it */
 #define SMALLEST_KEPT (16 * MiB)
+/* A guest can map a BAR as often as it likes, and no limit of memory counts */
+#define MOST_PIECES 65536
 
 /* A mapping */
 typedef struct Piece {
@@ -43,7 +46,7 @@ typedef struct Piece {
     bool stale;
     /* memory of a device that is in the machine, but not mapped now */
     bool absent;
-    /* and that is as the device does not decode it */
+    /* and that is as the device does not decode it, or it could not be */
     bool lost;
     /* while it is being mapped: the result, 1 if it was not tried yet */
     int ret;
@@ -72,9 +75,10 @@ struct VFIOIOMMUFDMaps {
 static QLIST_HEAD(, VFIOIOMMUFDMaps) all_maps =
     QLIST_HEAD_INITIALIZER(all_maps);
 
-static hwaddr end_of(const VFIOIOMMUFDMemory *memory)
+/* Memory can end with the last address there is */
+static hwaddr last_of(const VFIOIOMMUFDMemory *memory)
 {
-    return memory->iova + memory->size;
+    return memory->iova + memory->size - 1;
 }
 
 static int compare(gconstpointer a, gconstpointer b, gpointer opaque)
@@ -95,15 +99,15 @@ static GSequenceIter *first_after(VFIOIOMMUFDMaps *maps, hwaddr iova)
     if (!g_sequence_iter_is_begin(i)) {
         const Piece *piece = g_sequence_get(before);
 
-        if (end_of(&piece->memory) > iova) {
+        if (last_of(&piece->memory) >= iova) {
             return before;
         }
     }
     return i;
 }
 
-/* The piece at an iterator if it begins before @end, and the next iterator */
-static Piece *next_before(GSequenceIter **i, hwaddr end)
+/* The piece at an iterator if it begins up to @last, and the next iterator */
+static Piece *next_up_to(GSequenceIter **i, hwaddr last)
 {
     Piece *piece;
 
@@ -111,7 +115,7 @@ static Piece *next_before(GSequenceIter **i, hwaddr end)
         return NULL;
     }
     piece = g_sequence_get(*i);
-    if (piece->memory.iova >= end) {
+    if (piece->memory.iova > last) {
         return NULL;
     }
     *i = g_sequence_iter_next(*i);
@@ -221,7 +225,8 @@ static void add_gap(Job *job, const VFIOIOMMUFDMemory *memory, hwaddr iova,
                          LARGEST_CHUNK);
     bool one = memory->device || (memory->iova - memory->start) & (page - 1);
 
-    if (!one && job->maps->changing && iova < legacy_end && end > legacy_end) {
+    if (!one && job->maps->changing && iova < legacy_end &&
+        end - 1 >= legacy_end) {
         add_piece(job, memory, iova, legacy_end);
         iova = legacy_end;
     }
@@ -240,7 +245,7 @@ static void add_gap(Job *job, const VFIOIOMMUFDMemory *memory, hwaddr iova,
 static bool is_part(const VFIOIOMMUFDMemory *part,
                     const VFIOIOMMUFDMemory *memory)
 {
-    return part->iova >= memory->iova && end_of(part) <= end_of(memory) &&
+    return part->iova >= memory->iova && last_of(part) <= last_of(memory) &&
            part->fd == memory->fd && part->readonly == memory->readonly &&
            part->start - memory->start == part->iova - memory->iova;
 }
@@ -258,7 +263,7 @@ static void find_gaps(Job *job, const VFIOIOMMUFDMemory *memory,
     hwaddr iova = memory->iova;
     Piece *piece;
 
-    for (; (piece = next_before(&i, end_of(memory))); here = i) {
+    for (; (piece = next_up_to(&i, last_of(memory))); here = i) {
         if (!piece->stale) {
             /* The kernel says what is wrong with it */
             continue;
@@ -271,12 +276,12 @@ static void find_gaps(Job *job, const VFIOIOMMUFDMemory *memory,
         if (piece->memory.iova > iova) {
             add_gap(job, memory, iova, piece->memory.iova);
         }
-        iova = end_of(&piece->memory);
+        iova = last_of(&piece->memory) + 1;
         piece->stale = false;
         g_ptr_array_add(kept, piece);
     }
-    if (iova < end_of(memory)) {
-        add_gap(job, memory, iova, end_of(memory));
+    if (iova != last_of(memory) + 1) {
+        add_gap(job, memory, iova, last_of(memory) + 1);
     }
 }
 
@@ -351,22 +356,11 @@ static void put_back(VFIOIOMMUFDMaps *maps)
     Piece *piece;
 
     maps->aside = maps->waits = false;
-    while ((piece = next_before(&i, UINT64_MAX))) {
+    while ((piece = next_up_to(&i, UINT64_MAX))) {
         if (piece->absent && !piece->lost) {
-            map_again(maps, piece);
+            piece->lost = !map_again(maps, piece);
         }
     }
-}
-
-static void wait_for_machine(VFIOIOMMUFDMaps *maps,
-                             const VFIOIOMMUFDMemory *memory)
-{
-    Piece *piece = g_new0(Piece, 1);
-
-    piece->memory = *memory;
-    piece->absent = true;
-    maps->aside = maps->waits = true;
-    g_sequence_insert_sorted(maps->pieces, piece, compare, NULL);
 }
 
 /*
@@ -401,7 +395,7 @@ static int add_pieces(VFIOIOMMUFDMaps *maps, const VFIOIOMMUFDMemory *memory)
     int ret;
 
     if (!maps->changing) {
-        add_gap(&job, memory, memory->iova, end_of(memory));
+        add_gap(&job, memory, memory->iova, last_of(memory) + 1);
     } else {
         find_gaps(&job, memory, kept);
     }
@@ -427,6 +421,39 @@ static int add_pieces(VFIOIOMMUFDMaps *maps, const VFIOIOMMUFDMemory *memory)
     return 0;
 }
 
+static void add_absent(VFIOIOMMUFDMaps *maps, const VFIOIOMMUFDMemory *memory,
+                       bool lost)
+{
+    Piece *piece = g_new0(Piece, 1);
+
+    piece->memory = *memory;
+    piece->absent = true;
+    piece->lost = lost;
+    g_sequence_insert_sorted(maps->pieces, piece, compare, NULL);
+}
+
+static int add_device_memory(VFIOIOMMUFDMaps *maps,
+                             const VFIOIOMMUFDMemory *memory)
+{
+    int ret;
+
+    if (g_sequence_get_length(maps->pieces) >= MOST_PIECES) {
+        return -ENOSPC;
+    }
+    if (maps->waits || cpr_is_incoming()) {
+        maps->aside = maps->waits = true;
+        add_absent(maps, memory, false);
+        return 0;
+    }
+    ret = add_pieces(maps, memory);
+    if (ret == -ENODEV) {
+        /* It is loaded, and does not decode it yet */
+        add_absent(maps, memory, true);
+        return 0;
+    }
+    return ret;
+}
+
 int vfio_iommufd_maps_add(VFIOIOMMUFDMaps *maps,
                           const VFIOIOMMUFDMemory *wanted)
 {
@@ -436,9 +463,8 @@ int vfio_iommufd_maps_add(VFIOIOMMUFDMaps *maps,
     if (ret <= 0) {
         return ret;
     }
-    if (memory.device && (maps->waits || cpr_is_incoming())) {
-        wait_for_machine(maps, &memory);
-        return 0;
+    if (memory.device) {
+        return add_device_memory(maps, &memory);
     }
     if (cpr_is_incoming()) {
         /* It is mapped */
@@ -450,8 +476,7 @@ int vfio_iommufd_maps_add(VFIOIOMMUFDMaps *maps,
         return -ENOTTY;
     }
 #endif
-    if (!maps->changing && !memory.device &&
-        memory.size < 2 * SMALLEST_CHUNK) {
+    if (!maps->changing && memory.size < 2 * SMALLEST_CHUNK) {
         /* As often as the guest wants with a vIOMMU */
         return map_piece(maps, &memory);
     }
@@ -466,35 +491,35 @@ int vfio_iommufd_maps_add(VFIOIOMMUFDMaps *maps,
  * Are there pieces from one end of a range to the other, and all in use?  Of
  * the memory of devices none stays: the kernel may have unmapped it.
  */
-static bool is_whole(VFIOIOMMUFDMaps *maps, hwaddr iova, hwaddr end)
+static bool is_whole(VFIOIOMMUFDMaps *maps, hwaddr iova, hwaddr last)
 {
     GSequenceIter *i = first_after(maps, iova);
     Piece *piece;
 
-    while ((piece = next_before(&i, end))) {
+    while ((piece = next_up_to(&i, last))) {
         if (piece->memory.iova != iova || piece->stale ||
             piece->memory.device) {
             return false;
         }
-        iova = end_of(&piece->memory);
+        iova = last_of(&piece->memory) + 1;
     }
-    return iova == end;
+    return iova == last + 1;
 }
 
 /* Takes pieces out of the account; returns true if they are to stay for now */
-static bool remove_pieces(VFIOIOMMUFDMaps *maps, hwaddr iova, hwaddr end)
+static bool remove_pieces(VFIOIOMMUFDMaps *maps, hwaddr iova, hwaddr last)
 {
-    bool later = maps->changing && is_whole(maps, iova, end);
+    bool later = maps->changing && is_whole(maps, iova, last);
     GSequenceIter *i = first_after(maps, iova);
     GSequenceIter *here = i;
     Piece *piece;
 
     maps->stale |= later;
-    for (; (piece = next_before(&i, end)); here = i) {
+    for (; (piece = next_up_to(&i, last)); here = i) {
         if (later) {
             piece->stale = true;
         } else if (piece->memory.iova >= iova &&
-                   end_of(&piece->memory) <= end) {
+                   last_of(&piece->memory) <= last) {
             g_sequence_remove(here);
         }
     }
@@ -504,9 +529,10 @@ static bool remove_pieces(VFIOIOMMUFDMaps *maps, hwaddr iova, hwaddr end)
 int vfio_iommufd_maps_remove(VFIOIOMMUFDMaps *maps, hwaddr iova, uint64_t size)
 {
     /* a vIOMMU unmaps up to the end of all addresses */
-    hwaddr end = size > UINT64_MAX - iova ? UINT64_MAX : iova + size;
+    hwaddr last = size >= UINT64_MAX - iova ? UINT64_MAX : iova + size - 1;
 
-    if (!g_sequence_is_empty(maps->pieces) && remove_pieces(maps, iova, end)) {
+    if (!g_sequence_is_empty(maps->pieces) &&
+        remove_pieces(maps, iova, last)) {
         return 0;
     }
     return unmap(maps, iova, size);
@@ -522,11 +548,12 @@ void vfio_iommufd_maps_commit(VFIOIOMMUFDMaps *maps)
 {
     GSequenceIter *i = g_sequence_get_begin_iter(maps->pieces);
     GSequenceIter *here = i;
-    hwaddr iova = 0, end = 0;
+    hwaddr iova = 0;
+    uint64_t size = 0;
     Piece *piece;
 
     maps->changing = false;
-    if (maps->aside && !maps->waits) {
+    if (maps->aside && !maps->waits && !migration_is_running()) {
         put_back(maps);
     }
     if (!maps->stale) {
@@ -534,19 +561,19 @@ void vfio_iommufd_maps_commit(VFIOIOMMUFDMaps *maps)
     }
     maps->stale = false;
     for (;; here = i) {
-        piece = next_before(&i, UINT64_MAX);
+        piece = next_up_to(&i, UINT64_MAX);
         if (piece && !piece->stale) {
             continue;
         }
-        if (end && (!piece || piece->memory.iova != end)) {
-            unmap_or_report(maps, iova, end - iova);
-            end = 0;
+        if (size && (!piece || piece->memory.iova != iova + size)) {
+            unmap_or_report(maps, iova, size);
+            size = 0;
         }
         if (!piece) {
             break;
         }
-        iova = end ? iova : piece->memory.iova;
-        end = end_of(&piece->memory);
+        iova = size ? iova : piece->memory.iova;
+        size += piece->memory.size;
         g_sequence_remove(here);
     }
 }
@@ -569,7 +596,7 @@ static bool has_memory_of_others(VFIOIOMMUFDMaps *maps, const Object *device)
     GSequenceIter *i = g_sequence_get_begin_iter(maps->pieces);
     Piece *piece;
 
-    while ((piece = next_before(&i, UINT64_MAX))) {
+    while ((piece = next_up_to(&i, UINT64_MAX))) {
         if (piece->memory.device && !is_of(piece, device)) {
             return true;
         }
@@ -582,7 +609,7 @@ static void set_aside(VFIOIOMMUFDMaps *maps)
     GSequenceIter *i = g_sequence_get_begin_iter(maps->pieces);
     Piece *piece;
 
-    while ((piece = next_before(&i, UINT64_MAX))) {
+    while ((piece = next_up_to(&i, UINT64_MAX))) {
         if (piece->memory.device) {
             set_piece_aside(maps, piece);
             maps->aside = true;
@@ -629,7 +656,7 @@ void vfio_iommufd_maps_lose(const Object *device)
 
     QLIST_FOREACH(maps, &all_maps, next) {
         i = g_sequence_get_begin_iter(maps->pieces);
-        while ((piece = next_before(&i, UINT64_MAX))) {
+        while ((piece = next_up_to(&i, UINT64_MAX))) {
             if (is_of(piece, device)) {
                 set_piece_aside(maps, piece);
                 piece->lost = true;
@@ -646,7 +673,7 @@ void vfio_iommufd_maps_regain(const Object *device)
 
     QLIST_FOREACH(maps, &all_maps, next) {
         i = g_sequence_get_begin_iter(maps->pieces);
-        while ((piece = next_before(&i, UINT64_MAX))) {
+        while ((piece = next_up_to(&i, UINT64_MAX))) {
             if (is_of(piece, device) && piece->lost) {
                 piece->lost = !maps->waits && !map_again(maps, piece);
             }
@@ -662,7 +689,7 @@ void vfio_iommufd_maps_forget(const MemoryRegion *device_memory)
 
     QLIST_FOREACH(maps, &all_maps, next) {
         i = here = g_sequence_get_begin_iter(maps->pieces);
-        for (; (piece = next_before(&i, UINT64_MAX)); here = i) {
+        for (; (piece = next_up_to(&i, UINT64_MAX)); here = i) {
             if (piece->memory.device == device_memory) {
                 set_piece_aside(maps, piece);
                 g_sequence_remove(here);
@@ -679,7 +706,7 @@ bool vfio_iommufd_maps_has(const MemoryRegion *device_memory)
 
     QLIST_FOREACH(maps, &all_maps, next) {
         i = g_sequence_get_begin_iter(maps->pieces);
-        while ((piece = next_before(&i, UINT64_MAX))) {
+        while ((piece = next_up_to(&i, UINT64_MAX))) {
             if (piece->memory.device == device_memory && !piece->absent) {
                 return true;
             }

@@ -18,6 +18,7 @@
 #endif
 #include "hw/vfio/iommufd-maps.h"
 #include "migration/cpr.h"
+#include "migration/misc.h"
 #include "qemu/thread-context.h"
 #include "qemu/units.h"
 #include "system/runstate.h"
@@ -49,7 +50,7 @@ static unsigned wait_for, inside;
 static int map(VFIOIOMMUFDMemory memory)
 {
     gint64 deadline = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
-    hwaddr end = memory.iova + memory.size;
+    hwaddr last = memory.iova + memory.size - 1;
     unsigned i;
 
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
@@ -62,17 +63,17 @@ static int map(VFIOIOMMUFDMemory memory)
     }
     wait_for = 0;
     inside--;
-    if (end > fail_from) {
+    if (last > fail_from) {
         /* only the first one that fails says why */
         return memory.iova > fail_from ? -EIO : -fail_with;
     }
     for (i = 0; i < mapped->len; i++) {
         VFIOIOMMUFDMemory *other = &g_array_index(mapped, VFIOIOMMUFDMemory, i);
 
-        if (other->iova >= end) {
+        if (other->iova > last) {
             break;
         }
-        if (other->iova + other->size > memory.iova) {
+        if (other->iova + other->size - 1 >= memory.iova) {
             return -EEXIST;
         }
     }
@@ -103,7 +104,7 @@ int iommufd_backend_map_file_dma(IOMMUFDBackend *be, uint32_t ioas_id,
 int iommufd_backend_unmap_dma(IOMMUFDBackend *be, uint32_t ioas_id,
                               hwaddr iova, uint64_t size)
 {
-    hwaddr end = size > UINT64_MAX - iova ? UINT64_MAX : iova + size;
+    hwaddr last = size > UINT64_MAX - iova ? UINT64_MAX : iova + size - 1;
 
     g_assert_cmpint(ioas_id, ==, IOAS);
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
@@ -112,13 +113,13 @@ int iommufd_backend_unmap_dma(IOMMUFDBackend *be, uint32_t ioas_id,
         VFIOIOMMUFDMemory *memory = &g_array_index(mapped, VFIOIOMMUFDMemory,
                                                    i);
 
-        if (memory->iova + memory->size <= iova || memory->iova >= end) {
+        if (memory->iova + memory->size - 1 < iova || memory->iova > last) {
             i++;
             continue;
         }
         /* it would refuse that */
         g_assert_cmphex(memory->iova, >=, iova);
-        g_assert_cmphex(memory->iova + memory->size, <=, end);
+        g_assert_cmphex(memory->iova + memory->size - 1, <=, last);
         g_array_remove_index(mapped, i);
     }
     return 0;
@@ -170,6 +171,13 @@ void thread_context_create_thread(ThreadContext *tc, QemuThread *thread,
 }
 
 /* The machine */
+static bool migrating;
+
+bool migration_is_running(void)
+{
+    return migrating;
+}
+
 static VMChangeStateHandler *when_it_runs;
 static void *maps_when_it_runs;
 
@@ -270,7 +278,7 @@ static void check_mapped(hwaddr iova, hwaddr last, uint64_t va)
         VFIOIOMMUFDMemory *memory = &g_array_index(mapped, VFIOIOMMUFDMemory,
                                                    i);
 
-        if (memory->iova > last || memory->iova + memory->size <= iova) {
+        if (memory->iova > last || memory->iova + memory->size - 1 < iova) {
             continue;
         }
         g_assert_cmphex(memory->iova, ==, iova);
@@ -383,6 +391,14 @@ static void test_context(void)
     g_assert_cmpint(in_context, ==, 3);
     g_assert_cmpint(g_hash_table_size(mappers), ==, 3);
     /* Where that one runs, the context does not say */
+    g_assert_false(g_hash_table_contains(mappers, g_thread_self()));
+    end(&f);
+
+    /* also if one is enough */
+    begin(&f, 1, 4 * KiB);
+    f.be.map_context = (ThreadContext *)&page;
+    add(&f, 0, GiB - 1);
+    g_assert_cmpint(in_context, ==, 1);
     g_assert_false(g_hash_table_contains(mappers, g_thread_self()));
     end(&f);
 }
@@ -581,6 +597,37 @@ static void test_at_any_time(void)
     end(&f);
 }
 
+/* A vIOMMU's addresses go up to the last one there is */
+static void test_last_address(void)
+{
+    const uint64_t size = 256 * MiB, iova = 0 - size;
+    Fixture f;
+
+    begin(&f, 2, 4 * KiB);
+    add(&f, iova, UINT64_MAX);
+    check_bytes(size);
+    drop(&f, iova, UINT64_MAX);
+    check_bytes(0);
+
+    vfio_iommufd_maps_begin(f.maps);
+    add(&f, iova, UINT64_MAX);
+    vfio_iommufd_maps_commit(f.maps);
+    check_bytes(size);
+    pinned = 0;
+    vfio_iommufd_maps_begin(f.maps);
+    drop(&f, iova, UINT64_MAX);
+    check_bytes(size);
+    add(&f, iova, UINT64_MAX);
+    vfio_iommufd_maps_commit(f.maps);
+    check_bytes(size);
+    g_assert_cmphex(pinned, ==, 0);
+    vfio_iommufd_maps_begin(f.maps);
+    drop(&f, iova, UINT64_MAX);
+    vfio_iommufd_maps_commit(f.maps);
+    check_bytes(0);
+    end(&f);
+}
+
 /* In the target of a CPR restart it is mapped, and goes later */
 static void test_cpr(void)
 {
@@ -706,6 +753,13 @@ static void check_bar(unsigned n, hwaddr iova, int fd, uint64_t offset)
     g_assert_cmphex(memory->start, ==, offset);
 }
 
+/* The guest has reset a device: the kernel has unmapped its memory */
+static void reset_device(const Object *device)
+{
+    vfio_iommufd_maps_lose(device);
+    vfio_iommufd_maps_regain(device);
+}
+
 /* What a device reaches by the file that the kernel exports */
 static void test_device_memory(void)
 {
@@ -748,6 +802,49 @@ static void test_device_memory(void)
                                              0 - 16ULL * MiB), ==, 0);
     check_bytes(0);
     g_assert_false(vfio_iommufd_maps_has(&bars[0]));
+    /* or only the last of them, which then do not come back */
+    g_assert_cmpint(add_bar(&f, 0 - 64ULL * KiB, 0, 0), ==, 0);
+    g_assert_cmpint(add_bar(&f, 0, 0, 0), ==, 0);
+    drop(&f, 0 - 64ULL * KiB, UINT64_MAX);
+    reset_device(&owners[0]);
+    check_bytes(64 * KiB);
+    check_bar(0, 0, 70, 0);
+    end(&f);
+}
+
+/* The kernel has no limit, and the guest can map it as often as it likes */
+static void test_many(void)
+{
+    Fixture f;
+    int ret = 0;
+
+    begin(&f, 1, 4 * KiB);
+    dma_bufs[0] = 70;
+    while (!ret && calls < 100000) {
+        /* from the end, as the list of what is mapped is searched */
+        ret = add_bar(&f, (100000 - calls) * 64 * KiB, 0, 0);
+    }
+    g_assert_cmpint(ret, ==, -ENOSPC);
+    g_assert_cmpuint(calls, ==, 65536);
+    end(&f);
+}
+
+/* A device that is being loaded does not decode it yet */
+static void test_not_decoded_yet(void)
+{
+    Fixture f;
+
+    begin(&f, 1, 4 * KiB);
+    dma_bufs[0] = 70;
+    fail_from = 0;
+    fail_with = ENODEV;
+    g_assert_cmpint(add_bar(&f, 0, 0, 0), ==, 0);
+    g_assert_false(vfio_iommufd_maps_has(&bars[0]));
+    fail_from = UINT64_MAX;
+    vfio_iommufd_maps_regain(&owners[0]);
+    check_bar(0, 0, 70, 0);
+    drop(&f, 0, 64 * KiB - 1);
+    check_bytes(0);
     end(&f);
 }
 
@@ -769,7 +866,7 @@ static void test_not_exported(void)
     /* and what the kernel does not map is not in the account */
     dma_bufs[1] = 71;
     fail_from = 0;
-    fail_with = ENODEV;
+    fail_with = ENOMEM;
     g_assert_cmpint(add_bar(&f, MiB, 1, 0), ==, -EIO);
     g_assert_false(vfio_iommufd_maps_has(&bars[1]));
     end(&f);
@@ -784,13 +881,6 @@ static void begin_with_bars(Fixture *f)
     g_assert_cmpint(add_bar(f, 0, 0, 0), ==, 0);
     g_assert_cmpint(add_bar(f, MiB, 1, 0), ==, 0);
     g_assert_cmpint(add_bar(f, 2 * MiB, 0, 64 * KiB), ==, 0);
-}
-
-/* The guest has reset a device: the kernel has unmapped its memory */
-static void reset_device(const Object *device)
-{
-    vfio_iommufd_maps_lose(device);
-    vfio_iommufd_maps_regain(device);
 }
 
 /* The guest resets one of two devices */
@@ -906,6 +996,22 @@ static void test_device_memory_cpr(void)
     g_assert_cmpint(add_bar(&f, 2 * GiB, 1, 0), ==, 0);
     vfio_iommufd_maps_commit(f.maps);
     check_bytes(64 * MiB + 2 * 64 * KiB);
+    drop(&f, 2 * GiB, 2 * GiB + 64 * KiB - 1);
+    /* not while the new one still looks */
+    vfio_iommufd_maps_set_aside_own(f.maps, &owners[0]);
+    migrating = true;
+    vfio_iommufd_maps_begin(f.maps);
+    vfio_iommufd_maps_commit(f.maps);
+    check_bytes(64 * MiB);
+    migrating = false;
+    /* what cannot be put back is tried again with the next access */
+    fail_from = GiB;
+    fail_with = ENOMEM;
+    vfio_iommufd_maps_put_back();
+    check_bytes(64 * MiB);
+    fail_from = UINT64_MAX;
+    vfio_iommufd_maps_regain(&owners[0]);
+    check_bytes(64 * MiB + 64 * KiB);
     /* once it is stopped it does not come back */
     vfio_iommufd_maps_set_aside(&f.be);
     vfio_iommufd_maps_begin(f.maps);
@@ -946,10 +1052,13 @@ int main(int argc, char **argv)
     g_test_add_func("/iommufd-maps/failure-after-change",
                     test_failure_after_change);
     g_test_add_func("/iommufd-maps/at-any-time", test_at_any_time);
+    g_test_add_func("/iommufd-maps/last-address", test_last_address);
     g_test_add_func("/iommufd-maps/cpr", test_cpr);
     g_test_add_func("/iommufd-maps/random", test_random);
 #if BY_FILE
     g_test_add_func("/iommufd-maps/device-memory", test_device_memory);
+    g_test_add_func("/iommufd-maps/many", test_many);
+    g_test_add_func("/iommufd-maps/not-decoded-yet", test_not_decoded_yet);
     g_test_add_func("/iommufd-maps/not-exported", test_not_exported);
     g_test_add_func("/iommufd-maps/reset", test_reset);
     g_test_add_func("/iommufd-maps/not-decoded", test_not_decoded);

@@ -53,6 +53,13 @@ void vfio_bar_config_written(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
                              int len);
 
 /**
+ * vfio_bar_device_reset: map memory again that the kernel has unmapped as QEMU
+ * has reset the device
+ * @vbasedev: the device, in which the guest has written nothing for that
+ */
+void vfio_bar_device_reset(VFIODevice *vbasedev);
+
+/**
  * vfio_bars_save_cpr: prepare for another QEMU, before it starts
  * @opaque: not used
  * @errp: set if the next QEMU could not tell descriptors apart
