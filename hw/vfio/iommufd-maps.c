@@ -36,7 +36,7 @@
 #define LEGACY_END MiB
 /* Mapping what is smaller costs no more than an account of it */
 #define SMALLEST_KEPT (16 * MiB)
-/* A guest can map a BAR as often as it likes, and no limit of memory counts */
+/* A guest can map a BAR any number of times, and no memory limit counts it */
 #define MOST_PIECES 65536
 
 /* A mapping */
