@@ -82,7 +82,8 @@ class IommufdGuests(IommufdLabTest):
         _, content = self.boot_with_disk(64)
         sums = (hashlib.md5(content[:size * MIB]).hexdigest()
                 for size in (2, 64))
-        output = self.succeed_in_lab(f'memory-guest {DISK} {" ".join(sums)}')
+        output = self.succeed_in_lab(f'memory-guest {DISK} {" ".join(sums)}',
+                                     limit=1800)
         for what in ('virtio-mem', 'DIMM'):
             self.assertIn(f'{what}: 64 MiB read at once, identical', output)
         self.assertEqual(output.count('all that was read is right'), 7)
