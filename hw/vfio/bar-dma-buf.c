@@ -114,6 +114,19 @@ static bool decodes_memory(const PCIDevice *pdev)
            pci_get_word(pdev->config + PCI_COMMAND) & PCI_COMMAND_MEMORY;
 }
 
+/* The kernel has unmapped all after a reset, and what is not decoded */
+static void follow_kernel(VFIOPCIDevice *vdev, bool reset)
+{
+    bool decodes = decodes_memory(PCI_DEVICE(vdev));
+
+    if (reset || !decodes) {
+        vfio_iommufd_maps_lose(OBJECT(vdev));
+    }
+    if (decodes) {
+        vfio_iommufd_maps_regain(OBJECT(vdev));
+    }
+}
+
 void vfio_bar_config_written(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
                              int len)
 {
@@ -124,20 +137,13 @@ void vfio_bar_config_written(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
                                PCI_EXP_DEVCTL_BCR_FLR >> 8)) ||
                  (af && sets(addr, val, len, af + PCI_AF_CTRL,
                              PCI_AF_CTRL_FLR));
-    bool decodes;
 
     if (!reset && !ranges_overlap(addr, len, PCI_COMMAND, 2) &&
         !(pdev->pm_cap &&
           range_covers_byte(addr, len, pdev->pm_cap + PCI_PM_CTRL))) {
         return;
     }
-    decodes = decodes_memory(pdev);
-    if (reset || !decodes) {
-        vfio_iommufd_maps_lose(OBJECT(vdev));
-    }
-    if (decodes) {
-        vfio_iommufd_maps_regain(OBJECT(vdev));
-    }
+    follow_kernel(vdev, reset);
 }
 
 void vfio_bar_device_reset(VFIODevice *vbasedev)
@@ -145,10 +151,7 @@ void vfio_bar_device_reset(VFIODevice *vbasedev)
     VFIOPCIDevice *vdev = vfio_pci_from_vfio_device(vbasedev);
 
     if (vdev) {
-        vfio_iommufd_maps_lose(OBJECT(vdev));
-        if (decodes_memory(PCI_DEVICE(vdev))) {
-            vfio_iommufd_maps_regain(OBJECT(vdev));
-        }
+        follow_kernel(vdev, true);
     }
 }
 
