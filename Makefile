@@ -39,7 +39,7 @@ help:
 setup:
 	@scripts/setup
 
-# what is not Debian has these by other means
+# other distributions get these by other means
 packages:
 	@! command -v apt-get >/dev/null || scripts/setup --minimal
 

@@ -50,8 +50,8 @@ static bool set_mode(const IOMMUFDBackend *be, int fd, Error **errp)
         break;
     case EBUSY:
         error_setg_errno(errp, ret, "the memory accounting mode of %s cannot "
-                         "become %s, it is in use: an IOAS or a device was "
-                         "added to it already", what, mode);
+                         "be changed to %s, an IOAS or a device has already "
+                         "been added", what, mode);
         error_append_hint(errp, "Set the mode before the descriptor is used, "
                           "or leave out accounting=.\n");
         break;

@@ -342,8 +342,8 @@ static bool map_again(VFIOIOMMUFDMaps *maps, Piece *piece)
                                   memory->iova, memory->size, ret);
     if (ret) {
         /* as often as the guest wants */
-        warn_report_once("other devices cannot reach '%s' by DMA any more, it "
-                         "cannot be mapped again: %s",
+        warn_report_once("other devices cannot reach '%s' by DMA at present, "
+                         "mapping it failed: %s",
                          memory_region_name(memory->device), strerror(-ret));
     }
     piece->absent = ret;

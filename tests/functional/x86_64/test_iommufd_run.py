@@ -731,8 +731,8 @@ class IommufdAccounting(IommufdLabTest):
         output = self.fail_in_lab(f'accounting --fd --used --mode process '
                                   f'{EDU}')
         self.assertRegex(output, r'the memory accounting mode of fd \d+ cannot '
-                         r'become process, it is in use: an IOAS or a device '
-                         r'was added to it already: Device or resource busy\n')
+                         r'be changed to process, an IOAS or a device has '
+                         r'already been added: Device or resource busy\n')
         self.succeed_in_lab('chmod 666 /dev/iommu')
         output = self.fail_in_lab(
             "su -s /bin/sh qemu -c 'qemu-system-x86_64 -M none -accel qtest "
