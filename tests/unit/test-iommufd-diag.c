@@ -1689,7 +1689,7 @@ static void test_map_backing(void)
     check_map(root, &map, EOPNOTSUPP, IOMMUFD_CAUSE_PCI_BAR, UNREACHABLE
               "the driver of the device in the host does not export its memory"
               HARMLESS, NULL);
-    /* The errno says what failed: not only the kernel's choice can be it */
+    /* Any errno: QEMU itself can be out of descriptors, or of mappings */
     check_map(root, &map, EMFILE, IOMMUFD_CAUSE_PCI_BAR, UNREACHABLE
               "exporting it as a dma-buf failed" HARMLESS, NULL);
     map.export = IOMMUFD_EXPORT_DONE;
