@@ -8,20 +8,18 @@ import json
 from pathlib import Path
 import re
 
-from qemu_test.config import BUILD_DIR
-from qemu_test.iommufd_lab import LAB, IommufdLabTest
+from qemu_test.iommufd_lab import LAB, IommufdArmTest, IommufdDiskTest
 
 EDU = '0000:00:04.0'
 
 
-class IommufdArm(IommufdLabTest):
+class IommufdArm(IommufdDiskTest, IommufdArmTest):
     """DMA goes through the SMMU, interrupts through the ITS."""
 
-    BOOT_LIMIT = 180
-    COMMAND_LIMIT = 120
-    MACHINE = 'virt'
-    OPTIONS = LAB / 'machine-aarch64'
-    INSIDE = Path(BUILD_DIR).parent / 'on-aarch64'
+    def boot(self, *options):
+        """A lab with a kernel for guests, which is its own."""
+        self.boot_lab('aarch64', options=options, files={
+            'guest/vmlinux': Path(self._cached(LAB / 'kernel', 'aarch64'))})
 
     def check_dma(self, *options):
         """What the device fetches and stores is right."""
@@ -40,6 +38,10 @@ class IommufdArm(IommufdLabTest):
     def test_by_fd(self):
         self.check_dma('--fds')
 
+    def test_nvme(self):
+        """A guest reads, writes, loses the disk and boots again."""
+        self.check_nvme()
+
 
 if __name__ == '__main__':
-    IommufdLabTest.main()
+    IommufdDiskTest.main()

@@ -34,10 +34,10 @@ sys.path.insert(0, str(TESTS / 'faults'))
 # pylint: disable=wrong-import-position
 from table import CONFINED, case_name, cases_of, read
 
-# Seconds for one QEMU and what comes before it, also where a mainframe has to
-# share the host's CPUs with compilers
+# Seconds for one QEMU and what comes before it, also where a lab that is no PC
+# has to share the host's CPUs with compilers
 QEMU_LIMIT = 30
-MAINFRAME_LIMIT = 120
+FOREIGN_LIMIT = 120
 
 # What the shim lets fail, by the number of the ioctl; config is a read
 IOCTLS = {
@@ -60,8 +60,8 @@ DEVICE = {'driver': 'vfio-pci', 'id': 'hostdev0', 'iommufd': 'iommufd0'}
 def complete(case, catalogue):
     """Fill in what a row leaves out."""
     case = {**case, 'name': case_name(case, catalogue),
-            'limit': (MAINFRAME_LIMIT if case['level'] == 's390x' else
-                      QEMU_LIMIT) * PATIENCE}
+            'limit': (FOREIGN_LIMIT if case['level'] in ('s390x', 'aarch64')
+                      else QEMU_LIMIT) * PATIENCE}
     if 'device' in case:
         case['options'] = [OBJECT, {**DEVICE, **case.pop('device')}]
     elif 'object' in case:

@@ -7,6 +7,7 @@ it. See tests/lab in the repository of the fork.
 """
 
 import atexit
+import hashlib
 import logging
 import os
 from pathlib import Path
@@ -36,6 +37,15 @@ VFS = '0000:01:10.0', '0000:01:10.2'
 # Who has a virtual function needs this of a physical one that is used, too
 TOKEN = '5a1fa3c8-f0d5-4b38-9a01-93b1b0b3c0de'
 WRONG_TOKEN = TOKEN.replace('5', '6')
+
+# A variant of tests/lab/kernel for tests that ask for no other one
+KERNEL = os.environ.get('IOMMUFD_LAB_KERNEL', 'full')
+# Devices reach the memory of others there
+NEWER = KERNEL.startswith(('newest', 'next'))
+
+# A disk, in the lab
+DISK = '0000:00:0c.0'
+MIB = 1 << 20
 
 # How many times longer than usual all may take, as with sanitizers
 PATIENCE = int(os.environ.get('IOMMUFD_LAB_PATIENCE', 1))
@@ -144,7 +154,7 @@ class IommufdLabTest(QemuSystemTest):
         while cls._labs:
             cls._labs.popitem()[1].end()
 
-    def boot_lab(self, kernel='full', append='', *, options=(), without=(),
+    def boot_lab(self, kernel=KERNEL, append='', *, options=(), without=(),
                  files=None, acpi=None, debian=None):
         """
         Boot the lab, or take one that has, with a variant of its kernel, with
@@ -304,6 +314,16 @@ class IommufdLabTest(QemuSystemTest):
         return result.stdout.strip()
 
 
+class IommufdArmTest(IommufdLabTest):
+    """A test whose commands run in the lab of an Arm server."""
+
+    MACHINE = 'virt'
+    OPTIONS = LAB / 'machine-aarch64'
+    INSIDE = Path(BUILD_DIR).parent / 'on-aarch64'
+    BOOT_LIMIT = 180
+    COMMAND_LIMIT = 120
+
+
 class IommufdMainframeTest(IommufdLabTest):
     """A test whose commands run in the lab of a mainframe."""
 
@@ -313,3 +333,52 @@ class IommufdMainframeTest(IommufdLabTest):
     WORDS = 'console=ttysclp0 quiet panic=-1'
     BOOT_LIMIT = 180
     COMMAND_LIMIT = 120
+
+
+class IommufdDiskTest(IommufdLabTest):
+    """A test of guests in the lab that have an NVMe disk."""
+
+    COMMAND_LIMIT = 900
+
+    def boot(self, *options):
+        """A lab with a kernel for guests."""
+        raise NotImplementedError
+
+    def boot_with_disk(self, size=16):
+        """A lab with an NVMe disk, in MiB; its file, and what is in that."""
+        disk = Path(self.scratch_file('disk'))
+        content = os.urandom(size * MIB)
+        disk.write_bytes(content)
+        self.boot('-drive', f'file={disk},format=raw,if=none,id=disk',
+                  '-device', 'nvme,serial=disk,drive=disk,addr=c.0')
+        self.addCleanup(self.end_lab)
+        self.succeed_in_lab(f'bind {DISK}')
+        return disk, content
+
+    def check_nvme(self, *options):
+        """
+        A guest reads, writes, loses the disk and boots again, and another one
+        takes its place; then the host has the disk.
+        """
+        disk, content = self.boot_with_disk()
+        md5 = hashlib.md5(content[:2 * MIB]).hexdigest()
+        output = self.succeed_in_lab(
+            f'nvme-guest {" ".join([*options, DISK, md5])}',
+            limit=2 * self.COMMAND_LIMIT)
+        found = re.findall('^(.*): 2 MiB read, identical$', output, re.M)
+        self.assertEqual(
+            found, ['first boot', *['plugged again'] * ('--fixed' not in options),
+                    'second boot', *['another guest'] * ('--again' in options)])
+        self.assertGreater(int(re.search(r'^interrupts: (\d+)$', output,
+                                         re.M)[1]), 10)
+        self.assertIn(md5, self.succeed_in_lab(
+            f'cd /sys/bus/pci; echo {DISK} >drivers/vfio-pci/unbind; '
+            f'echo >devices/{DISK}/driver_override; echo {DISK} >drivers_probe;'
+            'until [ -b /dev/nvme0n1 ]; do sleep 0.1; done; '
+            'dd if=/dev/nvme0n1 bs=1M skip=8 count=2 2>/dev/null | md5sum'))
+        # what the device has, and not only what the guest believes
+        written = disk.read_bytes()
+        self.assertEqual(written[8 * MIB:10 * MIB], content[:2 * MIB])
+        self.assertEqual(written[:8 * MIB], content[:8 * MIB])
+        self.assertEqual(written[10 * MIB:], content[10 * MIB:])
+        return output

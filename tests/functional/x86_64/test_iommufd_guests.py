@@ -10,20 +10,17 @@ import os
 from pathlib import Path
 import re
 
-from qemu_test.iommufd_lab import (IGB, LAB, PF, STOCK, TOKEN, VFS,
-                                   IommufdLabTest)
+from qemu_test.iommufd_lab import (DISK, IGB, LAB, MIB, PF, STOCK, TOKEN, VFS,
+                                   IommufdDiskTest)
 
-DISK = '0000:00:0c.0'
 # What the lab keeps, and what guests get: on one hub with the physical function
 PEER, NIC = '0000:00:0d.0', '0000:00:0e.0'
 FORK = 'qemu-system-x86_64'
-MIB = 1 << 20
 
 
-class IommufdGuests(IommufdLabTest):
+class IommufdGuests(IommufdDiskTest):
     """What a guest reads and writes is what is on the device."""
 
-    COMMAND_LIMIT = 900
     KERNEL = os.environ.get('IOMMUFD_LAB_KERNEL', 'drivers')
 
     def boot(self, *options):
@@ -34,42 +31,13 @@ class IommufdGuests(IommufdLabTest):
                                                       'guest')),
                    'usr/bin/stock': STOCK})
 
-    def boot_with_disk(self, size=16):
-        """A lab with an NVMe disk, in MiB; its file, and what is in that."""
-        disk = Path(self.scratch_file('disk'))
-        content = os.urandom(size * MIB)
-        disk.write_bytes(content)
-        self.boot('-drive', f'file={disk},format=raw,if=none,id=disk',
-                  '-device', 'nvme,serial=disk,drive=disk,addr=c.0')
-        self.addCleanup(self.end_lab)
-        self.succeed_in_lab(f'bind {DISK}')
-        return disk, content
-
-    def check_nvme(self, *options, plugged=True):
-        """A guest reads, writes, loses the disk and boots again."""
-        disk, content = self.boot_with_disk()
-        md5 = hashlib.md5(content[:2 * MIB]).hexdigest()
-        output = self.succeed_in_lab(
-            f'nvme-guest {" ".join([*options, DISK, md5])}')
-        found = re.findall('^(.*): 2 MiB read, identical$', output, re.M)
-        self.assertEqual(found, ['first boot', *['plugged again'] * plugged,
-                                 'second boot'])
-        self.assertGreater(int(re.search(r'^interrupts: (\d+)$', output,
-                                         re.M)[1]), 10)
-        # what the device has, and not only what the guest believes
-        written = disk.read_bytes()
-        self.assertEqual(written[8 * MIB:10 * MIB], content[:2 * MIB])
-        self.assertEqual(written[:8 * MIB], content[:8 * MIB])
-        self.assertEqual(written[10 * MIB:], content[10 * MIB:])
-        return output
-
     def test_nvme(self):
         """An NVMe disk, whose node QEMU opens."""
         self.check_nvme()
 
     def test_nvme_by_fd(self):
         """The same with descriptors, as from libvirt, and without a port."""
-        self.check_nvme('--fds', '--fixed', plugged=False)
+        self.check_nvme('--fds', '--fixed', '--again')
 
     def test_nvme_viommu(self):
         """With an IOMMU in the guest."""
@@ -144,6 +112,8 @@ class IommufdGuests(IommufdLabTest):
         output = self.check_network(' '.join([PF, *VFS]), 'MSI-?X')
         self.assertIn('between the interfaces: 1048576 bytes, identical',
                       output)
+        self.assertIn('second interface and lab: 1048576 bytes there and back, '
+                      'identical', output)
 
     def test_physical_function(self):
         """One VM has it, and another one of its virtual functions."""
@@ -162,4 +132,4 @@ class IommufdGuests(IommufdLabTest):
 
 
 if __name__ == '__main__':
-    IommufdLabTest.main()
+    IommufdDiskTest.main()

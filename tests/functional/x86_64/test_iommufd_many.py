@@ -4,7 +4,7 @@
 #
 # SPDX-License-Identifier: GPL-2.0-or-later
 
-from qemu_test.iommufd_lab import IommufdLabTest
+from qemu_test.iommufd_lab import NEWER, IommufdLabTest
 
 DEVICES = 26
 
@@ -30,6 +30,8 @@ class IommufdMany(IommufdLabTest):
         self.assertEqual(
             output.count(f'{DEVICES // vms} devices on {objects} iommufds: '),
             vms)
+        bars = DEVICES // vms if NEWER else 0
+        self.assertEqual(output.count(f'others reach {bars} BARs'), vms)
 
     def test_one_object(self):
         self.check_many()

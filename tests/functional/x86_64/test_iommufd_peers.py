@@ -12,11 +12,14 @@ from qemu_test.iommufd_lab import IommufdLabTest
 EDU, PEER, DISK = '0000:00:04.0', '0000:00:0c.0', '0000:00:0d.0'
 FAR_EDU = '0000:00:0e.0'
 NEWEST = os.environ.get('IOMMUFD_LAB_KERNEL', 'newest')
+NOWHERE = ['what is not to be reached']
 WARNING = "other devices cannot reach '"
 # what becomes of a BAR
 ALWAYS = ['a BAR', 'a BAR that was moved', 'a BAR that was switched off and on',
           'a BAR after a reset of the machine',
           'a BAR of a device that was plugged again']
+OFF = ['a BAR that is switched off']
+LOW_POWER = ['a BAR in low power']
 OF_DISK = ['a BAR of the disk', 'a BAR of the disk after a reset',
            'a BAR of the disk after low power']
 
@@ -24,9 +27,9 @@ OF_DISK = ['a BAR of the disk', 'a BAR of the disk after a reset',
 class IommufdPeers(IommufdLabTest):
     """Contents are compared, word by word."""
 
-    def peer_dma(self, options, expected, kernel=NEWEST, disk=False, edu=EDU,
-                 size='1M'):
-        """What QEMU says, if all of it was reached."""
+    def peer_dma(self, options, expected, missed=(), kernel=NEWEST, disk=False,
+                 edu=EDU, size='1M'):
+        """What QEMU says, if all of it was reached that should be."""
         self.boot_lab(kernel, options=[
             '-device', f'pci-testdev,addr=c.0,membar={size},membar-backed=on',
             '-device', 'nvme,addr=d.0,serial=disk,cmb_size_mb=1,legacy-cmb=on',
@@ -40,18 +43,23 @@ class IommufdPeers(IommufdLabTest):
             self.assertIn(f'DMA through {what}: 4096 bytes out and back, '
                           'identical', output)
         self.assertEqual(output.count('identical'), len(expected))
+        for what in missed:
+            self.assertIn(f'DMA does not come through {what}', output)
+        self.assertEqual(output.count('not come through'), len(missed))
         return output
 
     def test_iommufd(self):
-        output = self.peer_dma('', ALWAYS + OF_DISK, disk=True)
+        output = self.peer_dma('', ALWAYS + OF_DISK, OFF + LOW_POWER,
+                               disk=True)
         self.assertNotIn(WARNING, output)
 
     def test_two_iommufds(self):
-        output = self.peer_dma('--two', ALWAYS)
+        output = self.peer_dma('--two', ALWAYS, OFF)
         self.assertNotIn(WARNING, output)
 
     def test_viommu(self):
-        output = self.peer_dma('--viommu', ALWAYS + OF_DISK, disk=True)
+        output = self.peer_dma('--viommu', ALWAYS + OF_DISK, OFF + LOW_POWER,
+                               disk=True)
         self.assertNotIn(WARNING, output)
 
     def test_large(self):
@@ -60,15 +68,15 @@ class IommufdPeers(IommufdLabTest):
                       size='8G')
 
     def test_legacy(self):
-        self.peer_dma('--legacy', ALWAYS + OF_DISK, disk=True)
+        self.peer_dma('--legacy', ALWAYS + OF_DISK, OFF + LOW_POWER, disk=True)
 
     def test_off(self):
-        output = self.peer_dma('--off --unreachable', [])
+        output = self.peer_dma('--off --unreachable', [], NOWHERE)
         self.assertNotIn(WARNING, output)
 
     def test_old_kernel(self):
         """One line for each device, however many BARs it has."""
-        output = self.peer_dma('--unreachable', [], kernel='full')
+        output = self.peer_dma('--unreachable', [], NOWHERE, kernel='full')
         for device in EDU, PEER:
             self.assertEqual(output.count(f"{WARNING}{device}"), 1, output)
         self.assertEqual(output.count(WARNING), 2)

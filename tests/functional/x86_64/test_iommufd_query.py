@@ -54,6 +54,12 @@ class IommufdQuery(IommufdLabTest):
         self.assertEqual(unplugged['users'], 0)
         self.assertEqual(unplugged['devices'], [])
 
+    def test_dirty_tracking(self):
+        """The kernel says the same."""
+        self.boot_lab()
+        self.assertIn('as the kernel does it: no\n', self.succeed_in_lab(
+            f'bind {EDU} && dirty-tracking {EDU}'))
+
     def test_opened(self):
         answers = self.query('--last-by-path')
         kernel = answers['idle']['kernel']

@@ -8,7 +8,7 @@ import json
 import os
 
 from qemu_test.iommufd_faults import HEAP, library
-from qemu_test.iommufd_lab import IommufdLabTest
+from qemu_test.iommufd_lab import NEWER, IommufdLabTest
 
 EDU = '0000:00:04.0'
 
@@ -36,6 +36,8 @@ class IommufdSoak(IommufdLabTest):
         self.assertEqual(len(found), PERIODS)
         before, after = found[WARM - 1], found[-1]
         self.assertEqual(after['cycles'], PERIODS * 40)
+        # twice in each period
+        self.assertEqual(after['BARs reached'], 2 * PERIODS if NEWER else 0)
         self.assertEqual(after['of iommufd and VFIO'], 0)
         self.assertEqual(after['pinned pages'], 0)
         for name in ('descriptors', 'mappings', 'Threads', 'VmLck', 'VmPin'):

@@ -4,9 +4,13 @@
 #
 # SPDX-License-Identifier: GPL-2.0-or-later
 
+import os
+
 from qemu_test.iommufd_faults import HEAP, library
 from qemu_test.iommufd_lab import IommufdLabTest
 
+# One that can lose devices
+KERNEL = os.environ.get('IOMMUFD_LAB_KERNEL', 'faults')
 EDU = '0000:00:04.0'
 PLUGGED = '0000:01:00.0'
 PORT = ['-device', 'pcie-root-port,id=slot1,chassis=1,addr=b.0',
@@ -44,7 +48,7 @@ class IommufdSurprise(IommufdLabTest):
 
     def test_taken_out(self):
         """It is pulled out of the host's slot."""
-        self.boot(kernel='faults', options=PORT)
+        self.boot(kernel=KERNEL, options=PORT)
         self.succeed_in_lab(f'bind {PLUGGED}; (surprise --wait {PLUGGED}; '
                             'echo status $?) >/tmp/said 2>&1 & '
                             'until grep "guest uses" /tmp/said; do '

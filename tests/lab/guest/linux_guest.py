@@ -2,8 +2,8 @@
 """
 A QEMU in the lab with a small Linux in it, which has a shell on its serial port.
 
-Its kernel is the lab's variant "guest", on s390x the lab's own, its user space
-is busybox.
+Its kernel is the lab's variant "guest", and where the lab is no PC its own one;
+its user space is busybox.
 """
 
 import os
@@ -135,3 +135,11 @@ class LinuxGuest(Nested):
         """Let the guest boot again."""
         self.serial.sendall(b'reboot -f\n')
         self.wait_until_up()
+
+
+class ArmGuest(LinuxGuest):
+    """One on an Arm server, which has an ITS, too."""
+
+    PROGRAM = 'qemu-system-aarch64'
+    MACHINE = ['-machine', 'virt,gic-version=3', '-cpu', 'cortex-a57']
+    WORDS = 'console=ttyAMA0 quiet panic=-1'

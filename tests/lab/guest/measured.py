@@ -69,6 +69,11 @@ class Counted(Nested):
             'pinned pages': pinned_pages(),
             **{name: int(status[name].split()[0]) for name in ('VmLck', 'VmPin', 'Threads')}}
 
+    def reachable_bars(self):
+        """How many BARs QEMU says that other devices reach."""
+        return sum(len(device['reachable-bars']) for iommufd in self.qmp.command('query-iommufd')['objects']
+                   for device in iommufd['devices'])
+
     def status(self):
         """What the kernel says of the process."""
         return dict(line.split(':', 1) for line in read(f'/proc/{self.pid}/status').splitlines())
@@ -117,6 +122,11 @@ class Measured(Counted):
             LowNvme(self, self.port.bus, 0, self.port.bar).identify(name, 0x200000)
         else:
             Edu(self, self.port.bus, 0, self.port.bar).out_and_back(name, 0x200000)
+
+    def switch_on(self):
+        """What a guest does to reach the device, which others reach then, too."""
+        self.config_write(self.port.bus, 0, 0x10, self.port.bar)
+        self.config_write(self.port.bus, 0, 0x04, 0x6)
 
     def unplug(self):
         """Take it away again."""

@@ -156,8 +156,11 @@ class Nested:
 
     def qtest(self, *words):
         """Execute a qtest command; its result."""
-        self.qtest_socket.sendall((' '.join(map(str, words)) + '\n').encode())
-        reply = self.qtest_lines.readline().split()
+        try:
+            self.qtest_socket.sendall((' '.join(map(str, words)) + '\n').encode())
+            reply = self.qtest_lines.readline().split()
+        except (BrokenPipeError, ConnectionResetError):
+            reply = None
         if not reply or reply[0] != 'OK':
             raise Failed(f'qtest {words[0]}: {reply or "connection closed"}')
         return reply[-1]
