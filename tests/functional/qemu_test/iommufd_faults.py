@@ -26,6 +26,7 @@ TESTS = Path(__file__).resolve().parents[2]
 SHIM = TESTS / 'faults' / 'shim.c'
 HEAP = TESTS / 'lab' / 'heap.c'
 FAIL_NTH = TESTS / 'lab' / 'fail-nth.c'
+MIGRATABLE = TESTS / 'lab' / 'migratable.c'
 # In the lab, and on the host the same program
 RUNNER = TESTS / 'lab' / 'guest' / 'faults'
 PASSED = Path(BUILD_DIR) / 'faults' / 'passed'

@@ -366,9 +366,9 @@ class IommufdDiskTest(IommufdLabTest):
             f'nvme-guest {" ".join([*options, DISK, md5])}',
             limit=2 * self.COMMAND_LIMIT)
         found = re.findall('^(.*): 2 MiB read, identical$', output, re.M)
-        self.assertEqual(
-            found, ['first boot', *['plugged again'] * ('--fixed' not in options),
-                    'second boot', *['another guest'] * ('--again' in options)])
+        self.assertEqual(found, [
+            'first boot', *['plugged again'] * ('--fixed' not in options),
+            'second boot', *['another guest'] * ('--again' in options)])
         self.assertGreater(int(re.search(r'^interrupts: (\d+)$', output,
                                          re.M)[1]), 10)
         self.assertIn(md5, self.succeed_in_lab(

@@ -7,10 +7,12 @@ Functional tests of devices that reach the memory of other devices by DMA.
 
 import os
 
+from qemu_test.iommufd_faults import MIGRATABLE, library
 from qemu_test.iommufd_lab import IommufdLabTest
 
 EDU, PEER, DISK = '0000:00:04.0', '0000:00:0c.0', '0000:00:0d.0'
 FAR_EDU = '0000:00:0e.0'
+OTHER_EDU, OTHER_PEER = '0000:00:05.0', '0000:00:0f.0'
 NEWEST = os.environ.get('IOMMUFD_LAB_KERNEL', 'newest')
 NOWHERE = ['what is not to be reached']
 WARNING = "other devices cannot reach '"
@@ -33,8 +35,11 @@ class IommufdPeers(IommufdLabTest):
         self.boot_lab(kernel, options=[
             '-device', f'pci-testdev,addr=c.0,membar={size},membar-backed=on',
             '-device', 'nvme,addr=d.0,serial=disk,cmb_size_mb=1,legacy-cmb=on',
-            '-device', 'edu,addr=e.0,dma_mask=0xfffffffff'])
-        self.succeed_in_lab(f'bind {edu} {PEER} {DISK}')
+            '-device', 'edu,addr=e.0,dma_mask=0xfffffffff',
+            '-device', 'pci-testdev,addr=f.0,membar=1M,membar-backed=on'],
+            files={'migratable.so': library(MIGRATABLE)})
+        self.succeed_in_lab(
+            f'bind {edu} {PEER} {DISK} {OTHER_EDU} {OTHER_PEER}')
         more = f'--disk {DISK}' if disk else ''
         output = self.succeed_in_lab(f'peer-dma {options} {more} {edu} {PEER}')
         if disk:
@@ -60,6 +65,19 @@ class IommufdPeers(IommufdLabTest):
     def test_viommu(self):
         output = self.peer_dma('--viommu', ALWAYS + OF_DISK, OFF + LOW_POWER,
                                disk=True)
+        self.assertNotIn(WARNING, output)
+
+    def test_failed_state(self):
+        """QEMU has to reset a device that it cannot stop."""
+        self.peer_dma('--failed-state', [
+            *ALWAYS, *OF_DISK, 'a BAR of the disk that QEMU has reset'],
+            OFF + LOW_POWER, disk=True)
+
+    def test_migration(self):
+        """To devices that do not decode addresses until they are loaded."""
+        output = self.peer_dma(
+            f'--migrate {OTHER_EDU} {OTHER_PEER}',
+            ['a BAR', 'a BAR of a device that was migrated to'])
         self.assertNotIn(WARNING, output)
 
     def test_large(self):
