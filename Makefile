@@ -27,7 +27,7 @@ help:
 	@echo 'make fuzz                fuzz the diagnosis and the tool, SECONDS=600 each (needs clang)'
 	@echo 'make bench               measure; needs 20 GiB of free memory'
 	@echo 'make check-libvirt       domains of libvirt with AppArmor and the packages, in a Debian in the lab (root)'
-	@echo 'make check-guests        Linux guests on three kernels and a mainframe, DMA on an Arm server, 10,000 plugs'
+	@echo 'make check-guests        Linux guests on three kernels, a mainframe and an Arm server, 10,000 plugs'
 	@echo "make check-features      compare the features with Debian's QEMU (root)"
 	@echo 'make install             PREFIX=$(PREFIX) DESTDIR= APPARMOR=1'
 	@echo 'make deb                 Debian packages, in a chroot of RELEASE=trixie, bookworm or sid (root)'

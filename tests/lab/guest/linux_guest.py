@@ -15,7 +15,6 @@ from nested import Failed, Nested
 KERNEL = '/guest/vmlinux'
 INITRD = '/tmp/guest.cpio'
 INIT = '''#!/bin/busybox sh
-/bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
@@ -34,7 +33,9 @@ def make_initrd():
         return
     script = (f'mkdir -p /tmp/guest/bin /tmp/guest/proc /tmp/guest/sys '
               f'/tmp/guest/dev /tmp/guest/tmp && cd /tmp/guest && '
-              f'cp /bin/busybox bin && cat >init && chmod +x init && '
+              # here, where it takes a tenth of the time
+              f'cp /bin/busybox bin && /bin/busybox --install -s bin && '
+              f'cat >init && chmod +x init && '
               f'find . | cpio -o -H newc >{INITRD}')
     subprocess.run(['sh', '-c', script], input=INIT, text=True, check=True,
                    stderr=subprocess.DEVNULL)
