@@ -39,7 +39,7 @@ class IommufdAmd(IommufdLabTest):
 
     def boot(self, **more):
         """A lab with an IOMMU of AMD, and edu behind it."""
-        self.boot_lab('amd', options=['-device', 'amd-iommu,intremap=on'],
+        self.boot_lab('amd', options=['-device', 'amd-iommu,dma-remap=on'],
                       without=['intel-iommu'], **more)
         self.succeed_in_lab(f'bind {EDU}')
 
