@@ -212,10 +212,13 @@ bool host_is_vm(IOMMUFDHost *host)
                                        "sys/class/dmi/id/sys_vendor");
     g_autofree char *product = dir_attr(host->dir,
                                         "sys/class/dmi/id/product_name");
+    g_autofree char *board =
+        dir_attr(host->dir, "sys/firmware/devicetree/base/compatible");
     g_autofree char *flags = NULL;
 
     if ((vendor && g_strv_contains(vendors, vendor)) ||
-        !g_strcmp0(product, "Virtual Machine")) {
+        !g_strcmp0(product, "Virtual Machine") ||
+        !g_strcmp0(board, "linux,dummy-virt")) {
         return true;
     }
     dir_find_line(host->dir, "proc/cpuinfo", " hypervisor", &flags);

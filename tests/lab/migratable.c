@@ -1,9 +1,9 @@
 /*
  * Preloaded into QEMU, this says of VFIO devices that their state can be
  * migrated.  They have none: nothing is to be read from one that was stopped,
- * and one that is resumed takes nothing.  While there is the file that
- * MIGRATABLE_FAILS names, no other state can be set of those that can be
- * reset, which QEMU does then.
+ * and one that is resumed takes nothing.  While the file exists that
+ * MIGRATABLE_FAILS names, setting a state fails, for the devices that QEMU can
+ * reset then.
  *
  * Copyright (c) 2026 qemu-iommufd developers
  *

@@ -43,8 +43,6 @@ KERNEL = os.environ.get('IOMMUFD_LAB_KERNEL', 'full')
 # Devices reach the memory of others there
 NEWER = KERNEL.startswith(('newest', 'next'))
 
-# A disk, in the lab
-DISK = '0000:00:0c.0'
 MIB = 1 << 20
 
 # How many times longer than usual all may take, as with sanitizers
@@ -339,6 +337,9 @@ class IommufdDiskTest(IommufdLabTest):
     """A test of guests in the lab that have an NVMe disk."""
 
     COMMAND_LIMIT = 900
+    # where it is, and options for that
+    DISK = '0000:00:0c.0'
+    DISK_OPTIONS = ('-device', 'nvme,serial=disk,drive=disk,addr=c.0')
 
     def boot(self, *options):
         """A lab with a kernel for guests."""
@@ -350,20 +351,20 @@ class IommufdDiskTest(IommufdLabTest):
         content = os.urandom(size * MIB)
         disk.write_bytes(content)
         self.boot('-drive', f'file={disk},format=raw,if=none,id=disk',
-                  '-device', 'nvme,serial=disk,drive=disk,addr=c.0')
+                  *self.DISK_OPTIONS)
         self.addCleanup(self.end_lab)
-        self.succeed_in_lab(f'bind {DISK}')
+        self.succeed_in_lab(f'bind {self.DISK}')
         return disk, content
 
     def check_nvme(self, *options):
         """
-        A guest reads, writes, loses the disk and boots again, and another one
-        takes its place; then the host has the disk.
+        A guest reads, writes, loses the disk and boots again; then the host
+        has the disk. By options another guest takes the place of the first.
         """
         disk, content = self.boot_with_disk()
         md5 = hashlib.md5(content[:2 * MIB]).hexdigest()
         output = self.succeed_in_lab(
-            f'nvme-guest {" ".join([*options, DISK, md5])}',
+            f'nvme-guest {" ".join([*options, self.DISK, md5])}',
             limit=2 * self.COMMAND_LIMIT)
         found = re.findall('^(.*): 2 MiB read, identical$', output, re.M)
         self.assertEqual(found, [
@@ -372,8 +373,9 @@ class IommufdDiskTest(IommufdLabTest):
         self.assertGreater(int(re.search(r'^interrupts: (\d+)$', output,
                                          re.M)[1]), 10)
         self.assertIn(md5, self.succeed_in_lab(
-            f'cd /sys/bus/pci; echo {DISK} >drivers/vfio-pci/unbind; '
-            f'echo >devices/{DISK}/driver_override; echo {DISK} >drivers_probe;'
+            f'disk={self.DISK}; cd /sys/bus/pci; '
+            'echo $disk >drivers/vfio-pci/unbind; '
+            'echo >devices/$disk/driver_override; echo $disk >drivers_probe; '
             'until [ -b /dev/nvme0n1 ]; do sleep 0.1; done; '
             'dd if=/dev/nvme0n1 bs=1M skip=8 count=2 2>/dev/null | md5sum'))
         # what the device has, and not only what the guest believes

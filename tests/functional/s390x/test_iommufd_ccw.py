@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 #
-# A channel device that a Linux guest uses, on a mainframe with a real iommufd
+# Devices that a Linux guest uses, on a mainframe with a real iommufd
 #
 # SPDX-License-Identifier: GPL-2.0-or-later
 
@@ -12,7 +12,8 @@ import socket
 import threading
 import time
 
-from qemu_test.iommufd_lab import LAB, IommufdMainframeTest
+from qemu_test.iommufd_lab import (LAB, IommufdDiskTest,
+                                   IommufdMainframeTest)
 
 SUBCHANNEL = '0.0.0000'
 # of the telnet protocol
@@ -108,21 +109,21 @@ class IommufdCcw(IommufdMainframeTest):
     def test_legacy(self):
         self.check_guest('--legacy')
 
-    def test_pci(self):
-        """A PCI device is bound and attached."""
-        self.boot_lab('s390x', options=[
-            '-device', 'zpci,uid=1,target=disk',
-            '-device', 'nvme,id=disk,serial=disk'])
-        device = self.succeed_in_lab('ls /sys/bus/pci/devices').strip()
-        self.succeed_in_lab(f'bind {device}')
-        output = self.succeed_in_lab(
-            'for c in qmp_capabilities query-iommufd quit; do '
-            'echo "{\\"execute\\": \\"$c\\"}"; done | '
-            'qemu-system-s390x -M s390-ccw-virtio -accel tcg -m 96M '
-            '-nodefaults -display none -S -object iommufd,id=iommufd0 '
-            f'-device vfio-pci,iommufd=iommufd0,host={device} -qmp stdio')
-        self.assertIn(f'"host-device": "{device}"', output)
-        self.assertRegex(output, r'"ioas": \d+')
+
+class IommufdZpci(IommufdDiskTest, IommufdMainframeTest):
+    """What a guest reads and writes is what is on the disk."""
+
+    DISK = '0001:00:00.0'
+    DISK_OPTIONS = ('-device', 'zpci,uid=1,target=disk',
+                    '-device', 'nvme,id=disk,serial=disk,drive=disk')
+
+    def boot(self, *options):
+        """A lab with a kernel for guests, which is its own."""
+        self.boot_lab('s390x', options=options, files={
+            'guest/vmlinux': Path(self._cached(LAB / 'kernel', 's390x'))})
+
+    def test_nvme(self):
+        self.check_nvme('--fixed')
 
 
 if __name__ == '__main__':

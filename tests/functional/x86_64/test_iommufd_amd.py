@@ -9,18 +9,18 @@ import struct
 from qemu_test.iommufd_lab import IommufdLabTest
 
 EDU = '0000:00:04.0'
-# Where tables of ACPI have the revision of their vendor and the checksum
+# Offsets in a table of ACPI: the vendor's revision, and the checksum
 REVISION, CHECKSUM = 24, 9
-# In an IVRS, the first IOMMU, of which some have a copy of its extended
-# features: whether it tracks dirty pages is one of them
-IVHDS, WITH_FEATURES, FEATURES = 48, 0x11, 24
+# In an IVRS, the offset of the first block about an IOMMU; the type of those
+# that have its extended features, where, and which bit is dirty tracking
+BLOCKS, WITH_FEATURES, FEATURES = 48, 0x11, 24
 DIRTY = 1 << 52
 
 
 def with_dirty_tracking(table):
     """An IVRS whose IOMMUs track dirty pages, so far as it says."""
     table = bytearray(table)
-    at = IVHDS
+    at = BLOCKS
     while at < len(table):
         kind, _, length = struct.unpack_from('<BBH', table, at)
         if kind == WITH_FEATURES:
@@ -45,7 +45,7 @@ class IommufdAmd(IommufdLabTest):
 
     def check_dirty_tracking(self, expected):
         """QEMU and the kernel say the same of it."""
-        self.assertIn(f'as the kernel does it: {expected}\n',
+        self.assertIn(f'as the kernel says: {expected}\n',
                       self.succeed_in_lab(f'dirty-tracking {EDU}'))
 
     def test_dma(self):

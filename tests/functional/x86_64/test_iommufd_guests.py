@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 import re
 
-from qemu_test.iommufd_lab import (DISK, IGB, LAB, MIB, PF, STOCK, TOKEN, VFS,
+from qemu_test.iommufd_lab import (IGB, LAB, MIB, PF, STOCK, TOKEN, VFS,
                                    IommufdDiskTest)
 
 # What the lab keeps, and what guests get: on one hub with the physical function
@@ -50,8 +50,8 @@ class IommufdGuests(IommufdDiskTest):
         _, content = self.boot_with_disk(64)
         sums = (hashlib.md5(content[:size * MIB]).hexdigest()
                 for size in (2, 64))
-        output = self.succeed_in_lab(f'memory-guest {DISK} {" ".join(sums)}',
-                                     limit=1800)
+        output = self.succeed_in_lab(
+            f'memory-guest {self.DISK} {" ".join(sums)}', limit=1800)
         for what in ('virtio-mem', 'DIMM'):
             self.assertIn(f'{what}: 64 MiB read at once, identical', output)
         self.assertEqual(output.count('all that was read is right'), 7)

@@ -57,7 +57,7 @@ class IommufdQuery(IommufdLabTest):
     def test_dirty_tracking(self):
         """The kernel says the same."""
         self.boot_lab()
-        self.assertIn('as the kernel does it: no\n', self.succeed_in_lab(
+        self.assertIn('as the kernel says: no\n', self.succeed_in_lab(
             f'bind {EDU} && dirty-tracking {EDU}'))
 
     def test_opened(self):

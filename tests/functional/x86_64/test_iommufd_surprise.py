@@ -7,7 +7,7 @@
 import os
 
 from qemu_test.iommufd_faults import HEAP, library
-from qemu_test.iommufd_lab import IommufdLabTest
+from qemu_test.iommufd_lab import NEWER, IommufdLabTest
 
 # One that can lose devices
 KERNEL = os.environ.get('IOMMUFD_LAB_KERNEL', 'faults')
@@ -44,6 +44,8 @@ class IommufdSurprise(IommufdLabTest):
                      '(driver_override), but is not bound to it: ',
                      f'host has no PCI device {EDU}: '):
             self.assertIn(f'then: {what}', output)
+        for name in 'before', 'unbind and back', 'remove and back':
+            self.assertIn(f'{name}: others reach {int(NEWER)} BARs', output)
         self.check_kernel()
 
     def test_taken_out(self):
@@ -58,6 +60,7 @@ class IommufdSurprise(IommufdLabTest):
         output = self.succeed_in_lab(
             'until grep status /tmp/said; do sleep 0.1; done; cat /tmp/said')
         self.assertIn('\nstatus 0\n', output)
+        self.assertIn(f'before: others reach {int(NEWER)} BARs', output)
         self.assertIn('DMA through asked: 4096 bytes out and back', output)
         self.assertIn(f'then: host has no PCI device {PLUGGED}: ', output)
         self._lab.vm.event_wait('DEVICE_DELETED',

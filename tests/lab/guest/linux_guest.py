@@ -144,3 +144,13 @@ class ArmGuest(LinuxGuest):
     PROGRAM = 'qemu-system-aarch64'
     MACHINE = ['-machine', 'virt,gic-version=3', '-cpu', 'cortex-a57']
     WORDS = 'console=ttyAMA0 quiet panic=-1'
+
+
+class MainframeGuest(LinuxGuest):
+    """One that has a channel subsystem, and PCI devices by instructions."""
+
+    PROGRAM = 'qemu-system-s390x'
+    # its clock must not tick while it comes to nothing, as it does on an
+    # emulated mainframe
+    MACHINE = ['-machine', 's390-ccw-virtio', '-icount', 'shift=6']
+    WORDS = 'console=ttysclp0 quiet panic=-1'
