@@ -38,7 +38,7 @@ class IommufdFailEach(IommufdLabTest):
             'heap.so': library(HEAP), 'fail-nth.so': library(FAIL_NTH)}, **lab)
         output = self.succeed_in_lab(
             f'{before} bind {device}; fail-each {options} {device} '
-            '2>/tmp/stderr || { tail /tmp/stderr; false; }', limit=200)
+            '2>/tmp/stderr || { tail /tmp/stderr; false; }', limit=400)
         found = [json.loads(line) for line in output.splitlines()
                  if line.startswith('{')]
         self.assertEqual(self.succeed_in_lab(
