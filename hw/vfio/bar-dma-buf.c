@@ -200,11 +200,11 @@ bool vfio_bars_save_cpr(void *opaque, Error **errp)
 static bool is_reachable(const VFIORegion *region)
 {
     for (unsigned i = 0; i < region->nr_mmaps; i++) {
-        if (!vfio_iommufd_maps_has(&region->mmaps[i].mem)) {
-            return false;
+        if (vfio_iommufd_maps_has(&region->mmaps[i].mem)) {
+            return true;
         }
     }
-    return region->nr_mmaps;
+    return false;
 }
 
 uint8List *vfio_bars_reachable(VFIODevice *vbasedev)

@@ -2,8 +2,8 @@
  * Preloaded into QEMU, this says of VFIO devices that their state can be
  * migrated.  They have none: nothing is to be read from one that was stopped,
  * and one that is resumed takes nothing.  While the file exists that
- * MIGRATABLE_FAILS names, setting a state fails, for the devices that QEMU can
- * reset then.
+ * MIGRATABLE_FAILS names, setting a state fails, for those devices that QEMU
+ * can reset, as it then does.
  *
  * Copyright (c) 2026 qemu-iommufd developers
  *

@@ -25,8 +25,11 @@ NEEDED = {0x3b81, 0x3b8a, 0x3b89, 0x3b85, 0x3b6c, 0x3b76, 0x3b77}
 DEVICE_INFO = 0x3b6b
 # Without this one others do not reach it: IOAS_MAP_FILE
 REACHED = {0x3b8f} if NEWER else set()
-# These are for the way back: detach, and DESTROY of iommufd
-UNPLUGGED = {0x3b78, 0x3b80}
+# Each that QEMU is killed in. On the way back: SET_IRQS and, if others have
+# reached it, IOAS_UNMAP; then detach, IOAS_UNMAP and DESTROY.
+KILLED = {'plugging': NEEDED | REACHED,
+          'unplugging': {0x3b6e} | ({0x3b86} if NEWER else set()),
+          'detaching': {0x3b78, 0x3b86, 0x3b80}}
 
 
 class IommufdFailEach(IommufdLabTest):
@@ -78,9 +81,12 @@ class IommufdFailEach(IommufdLabTest):
     def test_killed(self):
         """And the next QEMU can use the device at once."""
         found = self.fail_each('--kill', EDU)
-        killed = {int(re.match(r'ioctl\([^ ]+, (0x[0-9a-f]+)',
-                               result['call'])[1], 16) for result in found}
-        self.assertLessEqual(NEEDED | REACHED | UNPLUGGED, killed)
+        for when, needed in KILLED.items():
+            killed = {int(re.match(r'ioctl\([^ ]+, (0x[0-9a-f]+)',
+                                   result['call'])[1], 16)
+                      for result in found
+                      if result['failed'].endswith(f'killed {when}')}
+            self.assertLessEqual(needed, killed, when)
 
     def test_allocations(self):
         """

@@ -3,6 +3,7 @@
 A QEMU whose possessions are counted, and one that has a port for a device which comes and goes.
 """
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -56,6 +57,16 @@ class Counted(Nested):
         fd = os.open(path, os.O_RDWR)
         self.qmp.command('getfd', {'fdname': name}, fd)
         return fd
+
+    def has_open(self, path):
+        """Whether QEMU has a file open, and still runs."""
+        folder = f'/proc/{self.pid}/fd'
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            for fd in os.listdir(folder):
+                with contextlib.suppress(FileNotFoundError):
+                    if os.readlink(f'{folder}/{fd}') == path:
+                        return True
+        return False
 
     def possessions(self):
         """What QEMU has of the kernel, by name."""
