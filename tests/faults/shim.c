@@ -16,16 +16,15 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/types.h>
 #include <linux/iommufd.h>
 #include <linux/vfio.h>
+#include "../lab/ioctl.h"
 
 #define CONFIG_SIZE   256
 #define REGION_SHIFT  40
@@ -186,22 +185,13 @@ static int iommufd_ioctl(unsigned int nr, void *arg)
     }
 }
 
-int ioctl(int fd, unsigned long request, ...)
+static int on_ioctl(int fd, unsigned long request, void *arg)
 {
-    static int (*next)(int fd, unsigned long request, ...);
     unsigned int nr = _IOC_NR(request);
-    va_list ap;
-    void *arg;
     int error;
 
-    va_start(ap, request);
-    arg = va_arg(ap, void *);
-    va_end(ap);
     if (_IOC_TYPE(request) != VFIO_TYPE) {
-        if (!next) {
-            next = (int (*)(int, unsigned long, ...))dlsym(RTLD_NEXT, "ioctl");
-        }
-        return next(fd, request, arg);
+        return next_ioctl(fd, request, arg);
     }
     error = planned(nr);
     if (error) {

@@ -9,6 +9,8 @@ TABLE = Path(__file__).parent
 # made-up-host and the end of the case's name, and how it is spoken to then:
 # over QMP as by libvirt, whose AppArmor profile the first is like
 CONFINED = {'unreadable': 'qmp', 'missing': 'cli'}
+# Levels of labs that are no PC
+FOREIGN = ('s390x', 'aarch64')
 
 
 def read(name):

@@ -13,18 +13,16 @@
  */
 
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <linux/vfio.h>
+#include "ioctl.h"
 
 typedef struct Plan {
     uint32_t nth;
@@ -42,22 +40,13 @@ __attribute__((constructor)) static void start(void)
     close(fd);
 }
 
-int ioctl(int fd, unsigned long request, ...)
+static int on_ioctl(int fd, unsigned long request, void *arg)
 {
-    static int (*next)(int fd, unsigned long request, ...);
     char text[16] = "";
     int control, ret, saved;
-    va_list ap;
-    void *arg;
 
-    va_start(ap, request);
-    arg = va_arg(ap, void *);
-    va_end(ap);
-    if (!next) {
-        next = (int (*)(int, unsigned long, ...))dlsym(RTLD_NEXT, "ioctl");
-    }
     if (_IOC_TYPE(request) != VFIO_TYPE || !plan->nth) {
-        return next(fd, request, arg);
+        return next_ioctl(fd, request, arg);
     }
     control = open("/proc/thread-self/fail-nth", O_RDWR);
     plan->request = request;
@@ -65,7 +54,7 @@ int ioctl(int fd, unsigned long request, ...)
     if (write(control, text, strlen(text)) < 0) {
         abort();
     }
-    ret = next(fd, request, arg);
+    ret = next_ioctl(fd, request, arg);
     saved = errno;
     if (pread(control, text, sizeof(text) - 1, 0) < 0 ||
         write(control, "0", 1) < 0) {

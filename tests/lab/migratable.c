@@ -11,24 +11,19 @@
  */
 
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 #include <linux/vfio.h>
-
-static int (*next)(int fd, unsigned long request, ...);
+#include "ioctl.h"
 
 static bool can_be_reset(int fd)
 {
     struct vfio_device_info info = { .argsz = sizeof(info) };
 
-    return !next(fd, VFIO_DEVICE_GET_INFO, &info) &&
+    return !next_ioctl(fd, VFIO_DEVICE_GET_INFO, &info) &&
            info.flags & VFIO_DEVICE_FLAGS_RESET;
 }
 
@@ -46,21 +41,12 @@ static int set_state(int fd, struct vfio_device_feature_mig_state *state)
     return 0;
 }
 
-int ioctl(int fd, unsigned long request, ...)
+static int on_ioctl(int fd, unsigned long request, void *arg)
 {
     struct vfio_device_feature_mig_data_size *size;
     struct vfio_device_feature_migration *migration;
-    struct vfio_device_feature *feature;
-    va_list ap;
-    void *arg;
+    struct vfio_device_feature *feature = arg;
 
-    va_start(ap, request);
-    arg = va_arg(ap, void *);
-    va_end(ap);
-    if (!next) {
-        next = (int (*)(int, unsigned long, ...))dlsym(RTLD_NEXT, "ioctl");
-    }
-    feature = arg;
     if (request == VFIO_DEVICE_FEATURE) {
         switch (feature->flags) {
         case VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_MIGRATION:
@@ -77,5 +63,5 @@ int ioctl(int fd, unsigned long request, ...)
             break;
         }
     }
-    return next(fd, request, arg);
+    return next_ioctl(fd, request, arg);
 }

@@ -5,10 +5,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 
 import json
-from pathlib import Path
 import re
 
-from qemu_test.iommufd_lab import LAB, IommufdArmTest, IommufdDiskTest
+from qemu_test.iommufd_lab import IommufdArmTest, IommufdDiskTest
 
 EDU = '0000:00:04.0'
 
@@ -16,14 +15,11 @@ EDU = '0000:00:04.0'
 class IommufdArm(IommufdDiskTest, IommufdArmTest):
     """DMA goes through the SMMU, interrupts through the ITS."""
 
-    def boot(self, *options):
-        """A lab with a kernel for guests, which is its own."""
-        self.boot_lab('aarch64', options=options, files={
-            'guest/vmlinux': Path(self._cached(LAB / 'kernel', 'aarch64'))})
+    KERNEL = 'aarch64'
 
     def check_dma(self, *options):
         """What the device fetches and stores is right."""
-        self.boot_lab('aarch64')
+        self.boot_lab(self.KERNEL)
         self.succeed_in_lab(f'bind {EDU}')
         output = self.succeed_in_lab(f'arm-dma {" ".join([*options, EDU])}')
         self.assertIn(f'DMA through {EDU}: 4096 bytes out and back, identical',

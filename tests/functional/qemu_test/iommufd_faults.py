@@ -22,6 +22,8 @@ from .iommufd_lab import PATIENCE, without_asan_notice
 SOURCE = Path(__file__).parents[3]
 HEADERS = SOURCE / 'linux-headers'
 TESTS = Path(__file__).resolve().parents[2]
+# What several of the libraries below include
+IOCTL = TESTS / 'lab' / 'ioctl.h'
 # It takes the place of the kernel
 SHIM = TESTS / 'faults' / 'shim.c'
 HEAP = TESTS / 'lab' / 'heap.c'
@@ -33,7 +35,7 @@ PASSED = Path(BUILD_DIR) / 'faults' / 'passed'
 
 sys.path.insert(0, str(TESTS / 'faults'))
 # pylint: disable=wrong-import-position
-from table import CONFINED, case_name, cases_of, read
+from table import CONFINED, FOREIGN, case_name, cases_of, read
 
 # Seconds for one QEMU and what comes before it, also where a lab that is no PC
 # has to share the host's CPUs with compilers
@@ -61,8 +63,8 @@ DEVICE = {'driver': 'vfio-pci', 'id': 'hostdev0', 'iommufd': 'iommufd0'}
 def complete(case, catalogue):
     """Fill in what a row leaves out."""
     case = {**case, 'name': case_name(case, catalogue),
-            'limit': (FOREIGN_LIMIT if case['level'] in ('s390x', 'aarch64')
-                      else QEMU_LIMIT) * PATIENCE}
+            'limit': (FOREIGN_LIMIT if case['level'] in FOREIGN else
+                      QEMU_LIMIT) * PATIENCE}
     if 'device' in case:
         case['options'] = [OBJECT, {**DEVICE, **case.pop('device')}]
     elif 'object' in case:
@@ -139,7 +141,8 @@ def shim_plan(items):
 def library(source):
     """A library to be preloaded, built if need be."""
     path = Path(BUILD_DIR) / 'faults' / f'{source.stem}.so'
-    if path.exists() and path.stat().st_mtime > source.stat().st_mtime:
+    newest = max(file.stat().st_mtime for file in (source, IOCTL))
+    if path.exists() and path.stat().st_mtime > newest:
         return path
     path.parent.mkdir(exist_ok=True)
     subprocess.run(['cc', '-shared', '-fPIC', '-O1', '-I', str(HEADERS),

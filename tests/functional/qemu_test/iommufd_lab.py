@@ -38,8 +38,14 @@ VFS = '0000:01:10.0', '0000:01:10.2'
 TOKEN = '5a1fa3c8-f0d5-4b38-9a01-93b1b0b3c0de'
 WRONG_TOKEN = TOKEN.replace('5', '6')
 
-# A variant of tests/lab/kernel for tests that ask for no other one
-KERNEL = os.environ.get('IOMMUFD_LAB_KERNEL', 'full')
+
+def lab_kernel(otherwise):
+    """The variant of tests/lab/kernel that is asked for, or another one."""
+    return os.environ.get('IOMMUFD_LAB_KERNEL', otherwise)
+
+
+# For tests that ask for no other one
+KERNEL = lab_kernel('full')
 # Devices reach the memory of others there
 NEWER = KERNEL.startswith(('newest', 'next'))
 
@@ -302,6 +308,10 @@ class IommufdLabTest(QemuSystemTest):
             cwd=root, input=names.encode(), check=True,
             capture_output=True).stdout
 
+    def guest_kernel(self, variant):
+        """The kernel of guests, as a file for the lab."""
+        return {'guest/vmlinux': Path(self._cached(LAB / 'kernel', variant))}
+
     def _cached(self, program, *args):
         """The path of what a program of the lab has made before."""
         result = subprocess.run([str(program), '--cached', *args], check=False,
@@ -337,13 +347,15 @@ class IommufdDiskTest(IommufdLabTest):
     """A test of guests in the lab that have an NVMe disk."""
 
     COMMAND_LIMIT = 900
+    KERNEL = None
     # where it is, and options for that
     DISK = '0000:00:0c.0'
     DISK_OPTIONS = ('-device', 'nvme,serial=disk,drive=disk,addr=c.0')
 
     def boot(self, *options):
-        """A lab with a kernel for guests."""
-        raise NotImplementedError
+        """A lab with a kernel for guests, which is its own."""
+        self.boot_lab(self.KERNEL, options=options,
+                      files=self.guest_kernel(self.KERNEL))
 
     def boot_with_disk(self, size=16):
         """A lab with an NVMe disk, in MiB; its file, and what is in that."""

@@ -12,8 +12,7 @@ import socket
 import threading
 import time
 
-from qemu_test.iommufd_lab import (LAB, IommufdDiskTest,
-                                   IommufdMainframeTest)
+from qemu_test.iommufd_lab import IommufdDiskTest, IommufdMainframeTest
 
 SUBCHANNEL = '0.0.0000'
 # of the telnet protocol
@@ -82,8 +81,7 @@ class IommufdCcw(IommufdMainframeTest):
             '-chardev', f'socket,id=terminal,path={path},server=on,wait=off,'
             'tn3270=on', '-device',
             'x-terminal3270,chardev=terminal,devno=fe.0.000a'],
-            files={'guest/vmlinux': Path(self._cached(LAB / 'kernel',
-                                                      's390x'))})
+            files=self.guest_kernel('s390x'))
         self.addCleanup(self.end_lab)
         terminal = Terminal(path)
         terminal.start()
@@ -113,17 +111,25 @@ class IommufdCcw(IommufdMainframeTest):
 class IommufdZpci(IommufdDiskTest, IommufdMainframeTest):
     """What a guest reads and writes is what is on the disk."""
 
+    KERNEL = 's390x'
     DISK = '0001:00:00.0'
     DISK_OPTIONS = ('-device', 'zpci,uid=1,target=disk',
                     '-device', 'nvme,id=disk,serial=disk,drive=disk')
 
-    def boot(self, *options):
-        """A lab with a kernel for guests, which is its own."""
-        self.boot_lab('s390x', options=options, files={
-            'guest/vmlinux': Path(self._cached(LAB / 'kernel', 's390x'))})
-
     def test_nvme(self):
         self.check_nvme('--fixed')
+
+    def test_pci(self):
+        """It is bound and attached."""
+        self.boot_with_disk()
+        output = self.succeed_in_lab(
+            'for c in qmp_capabilities query-iommufd quit; do '
+            'echo "{\\"execute\\": \\"$c\\"}"; done | '
+            'qemu-system-s390x -M s390-ccw-virtio -accel tcg -m 96M '
+            '-nodefaults -display none -S -object iommufd,id=iommufd0 '
+            f'-device vfio-pci,iommufd=iommufd0,host={self.DISK} -qmp stdio')
+        self.assertIn(f'"host-device": "{self.DISK}"', output)
+        self.assertRegex(output, r'"ioas": \d+')
 
 
 if __name__ == '__main__':

@@ -6,12 +6,10 @@ so in a VM in a VM.
 """
 
 import hashlib
-import os
-from pathlib import Path
 import re
 
-from qemu_test.iommufd_lab import (IGB, LAB, MIB, PF, STOCK, TOKEN, VFS,
-                                   IommufdDiskTest)
+from qemu_test.iommufd_lab import (IGB, MIB, PF, STOCK, TOKEN, VFS,
+                                   IommufdDiskTest, lab_kernel)
 
 # What the lab keeps, and what guests get: on one hub with the physical function
 PEER, NIC = '0000:00:0d.0', '0000:00:0e.0'
@@ -21,15 +19,13 @@ FORK = 'qemu-system-x86_64'
 class IommufdGuests(IommufdDiskTest):
     """What a guest reads and writes is what is on the device."""
 
-    KERNEL = os.environ.get('IOMMUFD_LAB_KERNEL', 'drivers')
+    KERNEL = lab_kernel('drivers')
 
     def boot(self, *options):
         """A lab with a kernel for guests."""
         self.boot_lab(
             self.KERNEL, 'vfio_pci.enable_sriov=1', options=options,
-            files={'guest/vmlinux': Path(self._cached(LAB / 'kernel',
-                                                      'guest')),
-                   'usr/bin/stock': STOCK})
+            files={**self.guest_kernel('guest'), 'usr/bin/stock': STOCK})
 
     def test_nvme(self):
         """An NVMe disk, whose node QEMU opens."""

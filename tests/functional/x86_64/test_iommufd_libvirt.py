@@ -11,7 +11,7 @@ import re
 import time
 
 from qemu_test.iommufd_faults import machine, read
-from qemu_test.iommufd_lab import IommufdLabTest
+from qemu_test.iommufd_lab import IommufdLabTest, lab_kernel
 
 # With the fork's packages, or with the QEMU under test in Debian's place
 PACKAGES = 'IOMMUFD_LAB_PACKAGES' in os.environ
@@ -81,7 +81,7 @@ class IommufdLibvirt(IommufdLabTest):
 
     def boot(self, name=None):
         """A Debian with libvirt, on one of the machines of the faults."""
-        kernel = os.environ.get('IOMMUFD_LAB_KERNEL', 'libvirt')
+        kernel = lab_kernel('libvirt')
         boot = read('boots.toml')['boot'][name] if name else {}
         self.boot_lab(kernel, debian=['--packages'] if PACKAGES else [],
                       **machine(boot))

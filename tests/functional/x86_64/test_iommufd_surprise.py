@@ -4,13 +4,11 @@
 #
 # SPDX-License-Identifier: GPL-2.0-or-later
 
-import os
-
 from qemu_test.iommufd_faults import HEAP, library
-from qemu_test.iommufd_lab import NEWER, IommufdLabTest
+from qemu_test.iommufd_lab import NEWER, IommufdLabTest, lab_kernel
 
 # One that can lose devices
-KERNEL = os.environ.get('IOMMUFD_LAB_KERNEL', 'faults')
+KERNEL = lab_kernel('faults')
 EDU = '0000:00:04.0'
 PLUGGED = '0000:01:00.0'
 PORT = ['-device', 'pcie-root-port,id=slot1,chassis=1,addr=b.0',

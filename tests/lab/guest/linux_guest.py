@@ -55,6 +55,10 @@ class LinuxGuest(Nested):
                '-bios', 'qboot.rom']
     # no time to be measured
     WORDS = 'tsc=reliable lpj=4000000'
+    # what a disk is plugged into, or needs besides
+    PLACE = ['-device', 'pcie-root-port,id=rp0,chassis=1']
+    # what /proc/interrupts has for MSI-X
+    MSIX = ['MSIX', 'MSI-X']
 
     def __init__(self, arguments, fds=(), words='acpi=off', incoming=None,
                  **kwargs):
@@ -154,3 +158,6 @@ class MainframeGuest(LinuxGuest):
     # emulated mainframe
     MACHINE = ['-machine', 's390-ccw-virtio', '-icount', 'shift=6']
     WORDS = 'console=ttysclp0 quiet panic=-1'
+    PLACE = ['-device', 'zpci,uid=1,target=hostdev0']
+    # the same as for MSI
+    MSIX = ['PCI-MSI']

@@ -3,17 +3,16 @@
 A QEMU whose possessions are counted, and one that has a port for a device which comes and goes.
 """
 
-import contextlib
 import fcntl
 import os
 import signal
 import struct
 import time
 
-from nested import Edu, Failed, Nested, Nvme, pci_path, vfio_node
+from nested import Edu, Failed, Nested, Nvme, allocate_ioas, pci_path, vfio_node
 from ports import RootPort
 
-IOMMU_DESTROY, IOMMU_IOAS_ALLOC = 0x3b80, 0x3b81
+IOMMU_DESTROY = 0x3b80
 HEAP = '/tmp/heap'
 
 
@@ -22,8 +21,7 @@ def objects(iommu):
     How many objects of the kernel an iommufd has. The kernel has no list of them, but gives a new one the lowest free
     id: the ids that many new ones leave out are in use.
     """
-    new = [struct.unpack('3I', fcntl.ioctl(iommu, IOMMU_IOAS_ALLOC, struct.pack('3I', 12, 0, 0)))[2]
-           for _ in range(64)]
+    new = [allocate_ioas(iommu) for _ in range(64)]
     for found in new:
         fcntl.ioctl(iommu, IOMMU_DESTROY, struct.pack('2I', 8, found))
     return max(new) - len(new)
@@ -58,20 +56,10 @@ class Counted(Nested):
         self.qmp.command('getfd', {'fdname': name}, fd)
         return fd
 
-    def has_open(self, path):
-        """Whether QEMU has a file open, and still runs."""
-        folder = f'/proc/{self.pid}/fd'
-        with contextlib.suppress(FileNotFoundError, PermissionError):
-            for fd in os.listdir(folder):
-                with contextlib.suppress(FileNotFoundError):
-                    if os.readlink(f'{folder}/{fd}') == path:
-                        return True
-        return False
-
     def possessions(self):
         """What QEMU has of the kernel, by name."""
         folder = f'/proc/{self.pid}'
-        links = [os.readlink(f'{folder}/fd/{fd}') for fd in os.listdir(f'{folder}/fd')]
+        links = self.open_files()
         status = self.status()
         return {
             'descriptors': len(links),
@@ -136,8 +124,7 @@ class Measured(Counted):
 
     def switch_on(self):
         """What a guest does to reach the device, which others reach then, too."""
-        self.config_write(self.port.bus, 0, 0x10, self.port.bar)
-        self.config_write(self.port.bus, 0, 0x04, 0x6)
+        self.enable_device(self.port.bus, 0, self.port.bar)
 
     def unplug(self):
         """Take it away again."""

@@ -7,11 +7,15 @@ that the lab needs: with -accel qtest no guest runs, this program takes the gues
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import shlex
 import socket
 import struct
+import time
+
+VFIO_DEVICE_BIND_IOMMUFD, IOMMU_IOAS_ALLOC = 0x3b76, 0x3b81
 
 
 class Failed(Exception):
@@ -154,6 +158,27 @@ class Nested:
         if status:
             raise Failed(f'QEMU ended with status {status}')
 
+    def open_files(self):
+        """The files that QEMU has open, by path; none once it has ended."""
+        folder, paths = f'/proc/{self.pid}/fd', []
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            for fd in os.listdir(folder):
+                # unless it is closed just now
+                with contextlib.suppress(FileNotFoundError):
+                    paths.append(os.readlink(f'{folder}/{fd}'))
+        return paths
+
+    def migration(self):
+        """The state of the migration."""
+        return self.qmp.command('query-migrate').get('status')
+
+    def finish_migration(self):
+        """Wait for the end of the migration to another QEMU, which has to succeed, and end this one."""
+        wait_until(lambda: self.migration() in ('completed', 'failed'), 'the migration ends', 60)
+        if self.migration() == 'failed':
+            raise Failed('the migration has failed')
+        self.quit()
+
     def qtest(self, *words):
         """Execute a qtest command; its result."""
         try:
@@ -195,6 +220,12 @@ class Nested:
         self.qtest('outl', 0xcf8, 1 << 31 | bus << 16 | slot << 11 | offset)
         self.qtest('outl', 0xcfc, value)
 
+    def enable_device(self, bus, slot, bar):
+        """What firmware does: give BAR 0 an address, and let the device use the bus."""
+        self.config_write(bus, slot, 0x10, bar)
+        # Memory space and bus mastering
+        self.config_write(bus, slot, 0x04, 0x6)
+
 
 class Edu:
     """The edu device assigned to a nested QEMU, with its DMA engine."""
@@ -211,9 +242,7 @@ class Edu:
         found = nested.config_read(bus, slot, 0)
         if found != self.ID:
             raise Failed(f'PCI device {bus}:{slot} is {found:08x}, not edu')
-        nested.config_write(bus, slot, 0x10, bar)
-        # Memory space and bus mastering
-        nested.config_write(bus, slot, 0x04, 0x6)
+        nested.enable_device(bus, slot, bar)
 
     def _dma(self, source, destination, direction):
         for offset, value in ((0x80, source), (0x88, destination),
@@ -272,10 +301,8 @@ class Nvme:
         found = nested.config_read(bus, slot, 0)
         if found != self.ID:
             raise Failed(f'PCI device {bus}:{slot} is {found:08x}, not nvme')
-        nested.config_write(bus, slot, 0x10, bar)
         nested.config_write(bus, slot, 0x14, 0)
-        # Memory space and bus mastering
-        nested.config_write(bus, slot, 0x04, 0x6)
+        nested.enable_device(bus, slot, bar)
         msix = nested.config_read(bus, slot, 0x34) & 0xff
         while nested.config_read(bus, slot, msix) & 0xff != 0x11:
             msix = nested.config_read(bus, slot, msix) >> 8 & 0xff
@@ -370,6 +397,26 @@ def open_nodes(path):
     """Descriptors for an iommufd object and for the device."""
     return [os.open('/dev/iommu', os.O_RDWR),
             os.open(vfio_node(path), os.O_RDWR)]
+
+
+def bind(node, iommu):
+    """Bind a device to an iommufd, by the descriptors of both; its devid."""
+    request = struct.pack('4I', 16, 0, iommu, 0)
+    return struct.unpack('4I', fcntl.ioctl(node, VFIO_DEVICE_BIND_IOMMUFD, request))[3]
+
+
+def allocate_ioas(iommu):
+    """Allocate an IOAS in an iommufd; its id."""
+    return struct.unpack('3I', fcntl.ioctl(iommu, IOMMU_IOAS_ALLOC, struct.pack('3I', 12, 0, 0)))[2]
+
+
+def wait_until(condition, what, limit=20):
+    """Wait for something that happens by itself, but not forever."""
+    deadline = time.monotonic() + limit
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Failed(f'this does not happen: {what}')
+        time.sleep(0.05)
 
 
 def main(program):
