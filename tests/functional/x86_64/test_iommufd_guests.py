@@ -41,6 +41,14 @@ class IommufdGuests(IommufdDiskTest):
         # strict: DMA, not DMA-FQ
         self.assertIn("the disk's domain in the guest: DMA\n", output)
 
+    def test_nvme_tcg(self):
+        """Without KVM, which has the interrupts sent by QEMU."""
+        self.check_nvme('--accel', 'tcg')
+
+    def test_nvme_viommu_tcg(self):
+        """The same with an IOMMU in the guest."""
+        self.check_nvme('--accel', 'tcg', '--viommu')
+
     def test_memory(self):
         """Memory comes and goes while the disk reads into it."""
         _, content = self.boot_with_disk(64)

@@ -3,7 +3,8 @@
 A QEMU in the lab with a small Linux in it, which has a shell on its serial port.
 
 Its kernel is the lab's variant "guest", and where the lab is no PC its own one;
-its user space is busybox.
+its user space is busybox. It runs with KVM where the lab's processor, which TCG
+emulates, can do that: then no instruction is emulated twice.
 """
 
 import os
@@ -45,9 +46,10 @@ class LinuxGuest(Nested):
     """A guest that has booted, or one that waits for a migration."""
 
     RAM_SIZE = '96M'
-    # a guest hangs after these seconds: one with an IOMMU boots in half of them
-    # while compilers use the processors
+    # a guest hangs after these seconds: one with an IOMMU and without KVM boots
+    # in half of them while compilers use the processors
     LIMIT = 300
+    ACCEL = 'kvm'
     MACHINE = ['-machine', 'q35,usb=off,smbus=off,sata=off',
                # slots that need no ACPI
                '-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off',
@@ -61,9 +63,10 @@ class LinuxGuest(Nested):
     MSIX = ['MSIX', 'MSI-X']
 
     def __init__(self, arguments, fds=(), words='acpi=off', incoming=None,
-                 **kwargs):
+                 accel=None, **kwargs):
         make_initrd()
         self.words = words
+        self.accel = accel or self.ACCEL
         self.received = ''
         if incoming:
             arguments = arguments + ['-incoming', incoming]
@@ -72,7 +75,7 @@ class LinuxGuest(Nested):
             self.wait_until_up()
 
     def _command(self, program, arguments, qmp, serial):
-        command = [program, *self.MACHINE, '-accel', 'tcg',
+        command = [program, *self.MACHINE, '-accel', self.accel,
                    '-m', self.RAM_SIZE, '-nodefaults', '-no-user-config',
                    '-display', 'none', '-L', '/usr/share/qemu',
                    '-kernel', KERNEL, '-initrd', INITRD,
@@ -146,7 +149,7 @@ class ArmGuest(LinuxGuest):
     """One on an Arm server, which has an ITS, too."""
 
     PROGRAM = 'qemu-system-aarch64'
-    MACHINE = ['-machine', 'virt,gic-version=3', '-cpu', 'cortex-a57']
+    MACHINE = ['-machine', 'virt,gic-version=3', '-cpu', 'host']
     WORDS = 'console=ttyAMA0 quiet panic=-1'
 
 
@@ -154,6 +157,7 @@ class MainframeGuest(LinuxGuest):
     """One that has a channel subsystem, and PCI devices by instructions."""
 
     PROGRAM = 'qemu-system-s390x'
+    ACCEL = 'tcg'
     # its clock must not tick while it comes to nothing, as it does on an
     # emulated mainframe
     MACHINE = ['-machine', 's390-ccw-virtio', '-icount', 'shift=6']
