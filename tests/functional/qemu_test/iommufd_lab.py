@@ -368,19 +368,23 @@ class IommufdDiskTest(IommufdLabTest):
         self.succeed_in_lab(f'bind {self.DISK}')
         return disk, content
 
-    def check_nvme(self, *options):
+    def check_nvme(self, *options, programs=()):
         """
         A guest reads, writes, loses the disk and boots again; then the host
-        has the disk. By options another guest takes the place of the first.
+        has the disk. By options the guest goes on in other programs, and
+        another guest takes its place.
         """
         disk, content = self.boot_with_disk()
         md5 = hashlib.md5(content[:2 * MIB]).hexdigest()
+        if programs:
+            options += '--programs', ','.join(programs)
         output = self.succeed_in_lab(
             f'nvme-guest {" ".join([*options, self.DISK, md5])}',
             limit=2 * self.COMMAND_LIMIT)
         found = re.findall('^(.*): 2 MiB read, identical$', output, re.M)
         self.assertEqual(found, [
-            'first boot', *['plugged again'] * ('--fixed' not in options),
+            'first boot', *(f'gone on in {name}' for name in programs[1:]),
+            *['plugged again'] * ('--fixed' not in options),
             'second boot', *['another guest'] * ('--again' in options)])
         self.assertGreater(int(re.search(r'^interrupts: (\d+)$', output,
                                          re.M)[1]), 10)

@@ -49,6 +49,21 @@ class IommufdGuests(IommufdDiskTest):
         """The same with an IOMMU in the guest."""
         self.check_nvme('--accel', 'tcg', '--viommu')
 
+    def check_update(self, mode):
+        """A live update while the guest reads: to the base and back, too."""
+        if self.KERNEL == 'drivers':
+            self.skipTest('CPR, which needs IOMMU_IOAS_CHANGE_PROCESS')
+        self.check_nvme('--update', mode,
+                        programs=[FORK, 'stock', FORK, FORK])
+
+    def test_update_transfer(self):
+        """The new QEMU is started beside the old one."""
+        self.check_update('cpr-transfer')
+
+    def test_update_exec(self):
+        """It is started in the same process."""
+        self.check_update('cpr-exec')
+
     def test_memory(self):
         """Memory comes and goes while the disk reads into it."""
         _, content = self.boot_with_disk(64)

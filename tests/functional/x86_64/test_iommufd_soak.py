@@ -14,6 +14,7 @@ EDU = '0000:00:04.0'
 
 # Of 40 cycles each
 PERIODS = int(os.environ.get('IOMMUFD_SOAK_PERIODS', 25))
+KVM_PERIODS = 8
 # In the first ones QEMU gets what it keeps
 WARM = 2
 # Bytes that what is allocated varies by. The smallest block has 24, so this
@@ -26,24 +27,37 @@ RESIDENT_NOISE = 64
 class IommufdSoak(IommufdLabTest):
     """What QEMU has does not grow."""
 
-    def test_plug_and_unplug(self):
-        self.boot_lab(files={'heap.so': library(HEAP)})
+    def soak(self, periods, *options):
+        """What is left after that, which is not more than after a little."""
         output = self.succeed_in_lab(
-            f'bind {EDU}; soak --periods {PERIODS} {EDU} 2>/tmp/stderr || '
-            '{ tail /tmp/stderr; false; }', limit=20 * PERIODS)
+            f'bind {EDU}; soak --periods {periods} {" ".join(options)} {EDU} '
+            '2>/tmp/stderr || { tail /tmp/stderr; false; }',
+            limit=20 * periods)
         found = [json.loads(line) for line in output.splitlines()
                  if line.startswith('{')]
-        self.assertEqual(len(found), PERIODS)
+        self.assertEqual(len(found), periods)
         before, after = found[WARM - 1], found[-1]
-        self.assertEqual(after['cycles'], PERIODS * 40)
-        # twice in each period
-        self.assertEqual(after['BARs reached'], 2 * PERIODS if NEWER else 0)
-        self.assertEqual(after['of iommufd and VFIO'], 0)
+        self.assertEqual(after['cycles'], periods * 40)
         self.assertEqual(after['pinned pages'], 0)
         for name in ('descriptors', 'mappings', 'Threads', 'VmLck', 'VmPin'):
             self.assertLessEqual(after[name], before[name], name)
         self.assertLess(after['heap'] - before['heap'], NOISE)
         self.assertLess(after['VmRSS'] - before['VmRSS'], RESIDENT_NOISE)
+        return after
+
+    def test_plug_and_unplug(self):
+        self.boot_lab(files={'heap.so': library(HEAP)})
+        after = self.soak(PERIODS)
+        # twice in each period
+        self.assertEqual(after['BARs reached'], 2 * PERIODS if NEWER else 0)
+        self.assertEqual(after['of iommufd and VFIO'], 0)
+
+    def test_kvm(self):
+        """KVM has to know each device that comes, and forget it."""
+        self.boot_lab('drivers', files={'heap.so': library(HEAP)})
+        # KVM's own
+        self.assertEqual(self.soak(KVM_PERIODS, '--kvm')['of iommufd and VFIO'],
+                         1)
 
 
 if __name__ == '__main__':

@@ -43,7 +43,7 @@ def make_initrd():
 
 
 class LinuxGuest(Nested):
-    """A guest that has booted, or one that waits for a migration."""
+    """A guest that has booted, or with -incoming one that comes from another QEMU."""
 
     RAM_SIZE = '96M'
     # a guest hangs after these seconds: one with an IOMMU and without KVM boots
@@ -62,16 +62,12 @@ class LinuxGuest(Nested):
     # what /proc/interrupts has for MSI-X
     MSIX = ['MSIX', 'MSI-X']
 
-    def __init__(self, arguments, fds=(), words='acpi=off', incoming=None,
-                 accel=None, **kwargs):
+    def __init__(self, arguments, fds=(), words='acpi=off', **kwargs):
         make_initrd()
         self.words = words
-        self.accel = accel or self.ACCEL
         self.received = ''
-        if incoming:
-            arguments = arguments + ['-incoming', incoming]
         super().__init__(arguments, fds, **kwargs)
-        if not incoming:
+        if '-incoming' not in arguments:
             self.wait_until_up()
 
     def _command(self, program, arguments, qmp, serial):

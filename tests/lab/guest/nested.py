@@ -81,11 +81,13 @@ class Nested:
     memory in KiB, and something can be done while it starts.
     """
 
+    ACCEL = 'qtest'
     RAM_SIZE = '64M'
     PROGRAM = 'qemu-system-x86_64'
 
     def __init__(self, arguments, fds=(), confined=False, started=None,
-                 program=None, memlock=None):
+                 program=None, memlock=None, accel=None):
+        self.accel = accel or self.ACCEL
         qmp, qemu_qmp = socket.socketpair()
         qtest, qemu_qtest = socket.socketpair()
         program = self._command(program or self.PROGRAM, arguments,
@@ -112,7 +114,7 @@ class Nested:
         self._use_qtest(qtest)
 
     def _command(self, program, arguments, qmp, qtest):
-        command = [program, '-machine', 'q35', '-accel', 'qtest',
+        command = [program, '-machine', 'q35', '-accel', self.accel,
                    '-m', self.RAM_SIZE, '-nodefaults', '-display', 'none',
                    '-L', '/usr/share/qemu'] + arguments
         print('+', shlex.join(command), flush=True)
