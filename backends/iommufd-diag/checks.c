@@ -82,6 +82,8 @@ static const Check device_checks[] = {
       "driver" },
 
     { IOMMUFD_STAGE_DEVICE_FD, 0, check_device_fd },
+    /* KVM compares what it is given with what it has been given before */
+    { IOMMUFD_STAGE_DEVICE_FD, EEXIST, check_bind_twice },
 
     { BIND, 0, check_device_fd },
     { BIND, 0, check_bind_iommufd },

@@ -105,6 +105,7 @@ bool vfio_iommufd_explain_fd(Error **errp, const VFIODevice *vbasedev, int err)
         .err = err,
         .iommufd = vbasedev->iommufd->fd,
         .device = &device,
+        .already_bound = is_bound(vbasedev->fd),
     };
     g_autoptr(IOMMUFDFinding) finding = iommufd_diagnose("/", &failure);
 

@@ -1107,6 +1107,11 @@ static void test_bind_busy(void)
     check_bind(&host, EINVAL, IOMMUFD_CAUSE_FD_ALREADY_BOUND, message,
                "again");
 
+    host.failure.stage = IOMMUFD_STAGE_DEVICE_FD;
+    check_bind(&host, EEXIST, IOMMUFD_CAUSE_FD_ALREADY_BOUND, message,
+               "again");
+    host.failure.stage = IOMMUFD_STAGE_BIND;
+
     host.failure.already_bound = false;
     host_file(host.root, REAL_DEV "/enable", "1\n");
     check_bind(&host, EINVAL, IOMMUFD_CAUSE_DEVICE_BUSY,

@@ -31,7 +31,7 @@ void vfio_iommufd_error_bind(Error **errp, const VFIODevice *vbasedev,
 
 /**
  * vfio_iommufd_explain_fd: report a device's descriptor that is no VFIO
- * device, instead of what failed because of that
+ * device or used twice, instead of what failed because of that
  * @errp: points to the error of what failed, which is replaced
  * @vbasedev: the device
  * @err: errno of what failed

@@ -108,6 +108,14 @@ def confined(case):
                'setup': [*case.get('setup', []), *opens, how]}
 
 
+def with_kvm(case):
+    """The same case for a VM with KVM, which is told of each device first."""
+    if (case['level'] == 'lab' and 'run' not in case and
+            case.get('boot', 'full') == 'full'):
+        yield {**case, 'accel': 'kvm', 'boot': 'kvm',
+               'name': case['name'] + '-kvm', **case.get('kvm', {})}
+
+
 def try_confinement(how, programs):
     """
     A shell command that succeeds if a confined program can look at itself, and
@@ -187,8 +195,9 @@ def cases(*levels):
     base = (SOURCE / 'VERSION').read_text(encoding='utf-8')
     plain = [complete(case, catalogue) for case in cases_of(base)
              if case['level'] in levels]
-    return plain if PLAIN else [one for case in plain
-                                for one in (case, *confined(case))]
+    return plain if PLAIN else [
+        one for case in plain
+        for one in (case, *with_kvm(case), *confined(case))]
 
 
 def tests_of(levels):
@@ -392,6 +401,7 @@ class LabFaultChecks(FaultChecks):
         """Boot a machine and run its cases."""
         boots = read('boots.toml')
         boot = boots['boot'][name]
+        boot = {**boots['boot'].get(boot.get('like'), {}), **boot}
         table = {'facts': boots['facts'],
                  'prepare': boot.get('prepare', []) +
                  [try_confinement(how, '/lab') for how in CONFINED],
