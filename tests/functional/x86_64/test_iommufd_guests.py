@@ -49,16 +49,20 @@ class IommufdGuests(IommufdDiskTest):
         """The same with an IOMMU in the guest."""
         self.check_nvme('--accel', 'tcg', '--viommu')
 
-    def check_update(self, mode):
+    def check_update(self, mode, *options):
         """A live update while the guest reads: to the base and back, too."""
         if self.KERNEL == 'drivers':
             self.skipTest('CPR, which needs IOMMU_IOAS_CHANGE_PROCESS')
-        self.check_nvme('--update', mode,
+        self.check_nvme('--update', mode, *options,
                         programs=[FORK, 'stock', FORK, FORK])
 
     def test_update_transfer(self):
         """The new QEMU is started beside the old one."""
         self.check_update('cpr-transfer')
+
+    def test_update_by_fd(self):
+        """The same with descriptors."""
+        self.check_update('cpr-transfer', '--fds')
 
     def test_update_exec(self):
         """It is started in the same process."""
