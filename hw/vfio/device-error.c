@@ -13,6 +13,7 @@
 #include "qemu/error-report.h"
 #include "hw/vfio/device-error.h"
 #include "hw/vfio/pci.h"
+#include "migration/misc.h"
 #include "system/kvm.h"
 #if QEMU_VERSION_MAJOR > 10 || QEMU_VERSION_MINOR > 0
 #include "vfio-iommufd.h"
@@ -152,5 +153,16 @@ void vfio_iommufd_warn_unshared(const VFIODevice *vbasedev, Error **why)
                          "more, the page tables of other devices cannot be "
                          "used: ", vbasedev->name);
         *why = NULL;
+    }
+}
+
+void vfio_migration_state_error(bool migrates, RunState state, int ret,
+                                Error *err)
+{
+    /* QEMU may be ending, and has then freed what belongs to migration */
+    if (state == RUN_STATE_SHUTDOWN && !migrates) {
+        error_report_err(err);
+    } else {
+        migration_file_set_error(ret, err);
     }
 }

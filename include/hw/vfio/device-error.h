@@ -11,6 +11,7 @@
 
 #include "hw/vfio/iommufd-compat.h"
 #include "system/iommufd-error.h"
+#include "qapi/qapi-types-run-state.h"
 
 /**
  * vfio_iommufd_device: what a device is to the diagnosis
@@ -61,5 +62,16 @@ int vfio_iommufd_error_attach(Error **errp, const VFIODevice *vbasedev,
  *     Nothing is printed if it is NULL.
  */
 void vfio_iommufd_warn_unshared(const VFIODevice *vbasedev, Error **why);
+
+/**
+ * vfio_migration_state_error: let a migration fail, or report why a device
+ * does not go along with the VM
+ * @migrates: the device is being migrated
+ * @state: what the VM changes to
+ * @ret: negative errno of the change of the device's state
+ * @err: what has failed; freed
+ */
+void vfio_migration_state_error(bool migrates, RunState state, int ret,
+                                Error *err);
 
 #endif
