@@ -159,7 +159,10 @@ void vfio_iommufd_warn_unshared(const VFIODevice *vbasedev, Error **why)
 void vfio_migration_state_error(bool migrates, RunState state, int ret,
                                 Error *err)
 {
-    /* QEMU may be ending, and has then freed what belongs to migration */
+    /*
+     * QEMU may be ending, and has then freed what belongs to migration, unless
+     * one still runs
+     */
     if (state == RUN_STATE_SHUTDOWN && !migrates) {
         error_report_err(err);
     } else {

@@ -38,6 +38,10 @@ class IommufdArm(IommufdDiskTest, IommufdArmTest):
         """A guest reads, writes, loses the disk and boots again."""
         self.check_nvme()
 
+    def test_nvme_tcg(self):
+        """The same without KVM."""
+        self.check_nvme('--accel', 'tcg')
+
 
 if __name__ == '__main__':
     IommufdDiskTest.main()

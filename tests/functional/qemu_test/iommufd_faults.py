@@ -16,10 +16,8 @@ import sys
 import unittest
 
 from .config import BUILD_DIR
-from .iommufd_lab import PATIENCE, without_asan_notice
+from .iommufd_lab import BASE, PATIENCE, SOURCE, without_asan_notice
 
-# The fork's files are linked into QEMU's source tree
-SOURCE = Path(__file__).parents[3]
 HEADERS = SOURCE / 'linux-headers'
 TESTS = Path(__file__).resolve().parents[2]
 # What several of the libraries below include
@@ -192,12 +190,18 @@ def run_on_host(qemu, table):
 def cases(*levels):
     """The cases of some levels for this base, in the order of the files."""
     catalogue = read('catalogue.toml')
-    base = (SOURCE / 'VERSION').read_text(encoding='utf-8')
-    plain = [complete(case, catalogue) for case in cases_of(base)
-             if case['level'] in levels]
-    return plain if PLAIN else [
-        one for case in plain
-        for one in (case, *with_kvm(case), *confined(case))]
+    for row in cases_of(BASE):
+        if row['level'] not in levels:
+            continue
+        case = complete(row, catalogue)
+        yield case
+        if PLAIN:
+            continue
+        yield from confined(case)
+        for other in with_kvm(case):
+            yield other
+            if 'kvm' in case:
+                yield from confined(other)
 
 
 def tests_of(levels):

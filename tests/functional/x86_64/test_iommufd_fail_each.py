@@ -10,7 +10,8 @@ import os
 import re
 
 from qemu_test.iommufd_faults import FAIL_NTH, HEAP, library
-from qemu_test.iommufd_lab import NEWER, IommufdLabTest, lab_kernel
+from qemu_test.iommufd_lab import (KVM_KERNEL, NEWER, IommufdLabTest,
+                                   lab_kernel)
 
 # One whose memory can be made to run out
 KERNEL = lab_kernel('faults')
@@ -55,7 +56,7 @@ class IommufdFailEach(IommufdLabTest):
             "dmesg | grep -E 'BUG:|WARNING:|Oops:' || true"), '')
         return found
 
-    def check_calls(self, options, device, more=(), reached=REACHED, **lab):
+    def check_calls(self, options, device, more=(), **lab):
         """System calls."""
         needed, left = set(), NEEDED.union(more, {DEVICE_INFO, 'pread64 1'})
         tried = set()
@@ -65,7 +66,7 @@ class IommufdFailEach(IommufdLabTest):
             number = request(result)
             tried.add(number)
             # that of NVMe is mapped in two parts
-            if number in reached and device == EDU:
+            if number in REACHED and device == EDU:
                 self.assertEqual(result['reachable BARs'], 0, result)
             # QEMU 10.0 asks once more for the ROM, and does without
             if number in left - needed:
@@ -76,7 +77,7 @@ class IommufdFailEach(IommufdLabTest):
                 needed.add(name)
                 self.assertIn(text, result['said'], result)
         self.assertLessEqual(left, needed)
-        self.assertLessEqual(reached, tried)
+        self.assertLessEqual(REACHED, tried)
 
     def test_calls_by_path(self):
         self.check_calls('', EDU)
@@ -86,8 +87,8 @@ class IommufdFailEach(IommufdLabTest):
 
     def test_calls_kvm(self):
         """With KVM, to whose VFIO device QEMU has to add the device first."""
-        self.check_calls('--kvm', EDU, [KVM_SET_DEVICE_ATTR], set(),
-                         kernel='drivers')
+        self.check_calls('--kvm', EDU, [KVM_SET_DEVICE_ATTR],
+                         kernel=KVM_KERNEL)
 
     def test_killed(self):
         """And the next QEMU can use the device at once."""

@@ -8,7 +8,7 @@ import json
 import os
 
 from qemu_test.iommufd_faults import HEAP, library
-from qemu_test.iommufd_lab import NEWER, IommufdLabTest
+from qemu_test.iommufd_lab import KVM_KERNEL, NEWER, IommufdLabTest
 
 EDU = '0000:00:04.0'
 
@@ -54,7 +54,7 @@ class IommufdSoak(IommufdLabTest):
 
     def test_kvm(self):
         """KVM has to know each device that comes, and forget it."""
-        self.boot_lab('drivers', files={'heap.so': library(HEAP)})
+        self.boot_lab(KVM_KERNEL, files={'heap.so': library(HEAP)})
         # KVM's own
         self.assertEqual(self.soak(KVM_PERIODS, '--kvm')['of iommufd and VFIO'],
                          1)

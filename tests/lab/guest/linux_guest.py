@@ -57,6 +57,8 @@ class LinuxGuest(Nested):
                '-bios', 'qboot.rom']
     # no time to be measured
     WORDS = 'tsc=reliable lpj=4000000'
+    # not the usual one
+    CPU = {}
     # what a disk is plugged into, or needs besides
     PLACE = ['-device', 'pcie-root-port,id=rp0,chassis=1']
     # what /proc/interrupts has for MSI-X
@@ -72,7 +74,7 @@ class LinuxGuest(Nested):
 
     def _command(self, program, arguments, qmp, serial):
         command = [program, *self.MACHINE, '-accel', self.accel,
-                   '-m', self.RAM_SIZE, '-nodefaults', '-no-user-config',
+                   *self.CPU.get(self.accel, []), '-m', self.RAM_SIZE, '-nodefaults', '-no-user-config',
                    '-display', 'none', '-L', '/usr/share/qemu',
                    '-kernel', KERNEL, '-initrd', INITRD,
                    '-append', f'{self.WORDS} {self.words}'] + arguments
@@ -100,6 +102,12 @@ class LinuxGuest(Nested):
             self.received += data.decode(errors='replace').replace('\r', '')
         before, self.received = self.received.split(text, 1)
         return before
+
+    def successor(self, arguments, **kwargs):
+        """Where the guest goes on, and what it says next."""
+        other = super().successor(arguments, words=self.words, **kwargs)
+        other.received = self.received
+        return other
 
     def wait_until_up(self):
         """Wait for the guest's shell."""
@@ -145,7 +153,8 @@ class ArmGuest(LinuxGuest):
     """One on an Arm server, which has an ITS, too."""
 
     PROGRAM = 'qemu-system-aarch64'
-    MACHINE = ['-machine', 'virt,gic-version=3', '-cpu', 'host']
+    MACHINE = ['-machine', 'virt,gic-version=3']
+    CPU = {'kvm': ['-cpu', 'host'], 'tcg': ['-cpu', 'cortex-a57']}
     WORDS = 'console=ttyAMA0 quiet panic=-1'
 
 

@@ -89,7 +89,7 @@ class Measured(Counted):
             'LD_PRELOAD': ' '.join(['/heap.so', *preload]), 'HEAP': HEAP,
             # what these keep for later counts as allocated
             'GLIBC_TUNABLES': 'glibc.malloc.tcache_count=0', 'G_SLICE': 'always-malloc'})
-        super().__init__(self.port.options() + ['-S'] * kvm, program=qemu, accel='kvm' if kvm else None)
+        super().__init__(self.port.options(), program=qemu, accel='kvm' if kvm else None)
         del os.environ['LD_PRELOAD']
         self.port.set_up(self)
 

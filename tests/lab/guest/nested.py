@@ -18,6 +18,10 @@ import time
 VFIO_DEVICE_BIND_IOMMUFD, IOMMU_IOAS_ALLOC = 0x3b76, 0x3b81
 
 
+# Without a guest, for which KVM would start to run what is in memory
+ACCEL = {'qtest': ['-accel', 'qtest'], 'kvm': ['-accel', 'kvm', '-S']}
+
+
 class Failed(Exception):
     """What is printed as the last word of a program that did not succeed."""
 
@@ -78,7 +82,8 @@ class Nested:
     """
     A QEMU without a guest: memory, ports and PCI devices are ours. It gets
     descriptors, can be an ordinary user, perhaps with a limit of locked
-    memory in KiB, and something can be done while it starts.
+    memory in KiB, another accelerator, and something can be done while it
+    starts.
     """
 
     ACCEL = 'qtest'
@@ -114,7 +119,7 @@ class Nested:
         self._use_qtest(qtest)
 
     def _command(self, program, arguments, qmp, qtest):
-        command = [program, '-machine', 'q35', '-accel', self.accel,
+        command = [program, '-machine', 'q35', *ACCEL[self.accel],
                    '-m', self.RAM_SIZE, '-nodefaults', '-display', 'none',
                    '-L', '/usr/share/qemu'] + arguments
         print('+', shlex.join(command), flush=True)
@@ -152,6 +157,10 @@ class Nested:
             raise Failed('the new QEMU does not start') from None
         self.qmp = Qmp(qmp)
         self._use_qtest(qtest)
+
+    def successor(self, arguments, **kwargs):
+        """Another QEMU, which takes over."""
+        return type(self)(arguments, accel=self.accel, **kwargs)
 
     def quit(self):
         """End QEMU as a user would, and look at how it ended."""

@@ -45,8 +45,8 @@ def replace(source, mode, program, words):
             os.unlink(CPR['path'])
         incoming = [word for channel in CHANNELS[mode]
                     for word in ('-incoming', json.dumps(channel))]
-        target = type(source)(words + incoming, program=program,
-                              started=lambda: _transfer(source))
+        target = source.successor(words + incoming, program=program,
+                                  started=lambda: _transfer(source))
         source.finish_migration()
     wait_until(lambda: target.migration() == 'completed', 'the new QEMU goes on', LIMIT)
     return target
