@@ -16,7 +16,7 @@ import sys
 import unittest
 
 from .config import BUILD_DIR
-from .iommufd_lab import BASE, PATIENCE, SOURCE, without_asan_notice
+from .iommufd_lab import MINOR, PATIENCE, SOURCE, without_asan_notice
 
 HEADERS = SOURCE / 'linux-headers'
 TESTS = Path(__file__).resolve().parents[2]
@@ -190,7 +190,7 @@ def run_on_host(qemu, table):
 def cases(*levels):
     """The cases of some levels for this base, in the order of the files."""
     catalogue = read('catalogue.toml')
-    for row in cases_of(BASE):
+    for row in cases_of(MINOR):
         if row['level'] not in levels:
             continue
         case = complete(row, catalogue)

@@ -13,12 +13,11 @@ import shlex
 import tomllib
 import unittest
 
-from qemu_test.iommufd_faults import (QEMU_LIMIT, RUNNER, SHIM, SOURCE, TESTS,
-                                      library, read, read_results, run_on_host,
+from qemu_test.iommufd_faults import (QEMU_LIMIT, RUNNER, SHIM, TESTS, library,
+                                      read, read_results, run_on_host,
                                       shim_setup)
-from qemu_test.iommufd_lab import PATIENCE, STOCK, IommufdLabTest
+from qemu_test.iommufd_lab import MINOR, PATIENCE, STOCK, IommufdLabTest
 
-MINOR = '.'.join((SOURCE / 'VERSION').read_text().split('.')[:2])
 README = TESTS.parent / 'README.md'
 HEADING = 'What the fork refuses although QEMU accepts it'
 LIMIT = 300

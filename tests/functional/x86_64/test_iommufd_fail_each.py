@@ -87,7 +87,7 @@ class IommufdFailEach(IommufdLabTest):
 
     def test_calls_kvm(self):
         """With KVM, to whose VFIO device QEMU has to add the device first."""
-        self.check_calls('--kvm', EDU, [KVM_SET_DEVICE_ATTR],
+        self.check_calls('--accel kvm', EDU, [KVM_SET_DEVICE_ATTR],
                          kernel=KVM_KERNEL)
 
     def test_killed(self):

@@ -81,7 +81,7 @@ class Counted(Nested):
 class Measured(Counted):
     """The one with a port."""
 
-    def __init__(self, qemu, device, preload=(), kvm=False):
+    def __init__(self, qemu, device, preload=(), accel=None):
         self.device = device
         self.node = vfio_node(pci_path(device))
         self.port = RootPort()
@@ -89,7 +89,7 @@ class Measured(Counted):
             'LD_PRELOAD': ' '.join(['/heap.so', *preload]), 'HEAP': HEAP,
             # what these keep for later counts as allocated
             'GLIBC_TUNABLES': 'glibc.malloc.tcache_count=0', 'G_SLICE': 'always-malloc'})
-        super().__init__(self.port.options(), program=qemu, accel='kvm' if kvm else None)
+        super().__init__(self.port.options(), program=qemu, accel=accel)
         del os.environ['LD_PRELOAD']
         self.port.set_up(self)
 
